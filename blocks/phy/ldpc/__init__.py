@@ -1,0 +1,1 @@
+"""Low-density parity-check codes."""

@@ -1,0 +1,146 @@
+"""The block: ports, settings, `start`, `work`, `finish`, in that order."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import types
+import typing
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, dataclass_transform
+
+import numpy as np
+
+from lgvsc_flow.errors import SettingError
+from lgvsc_flow.ports import BoundPort, In, Out, Port
+
+__all__ = ["Block", "setting"]
+
+
+def setting(
+    default: Any = dataclasses.MISSING,
+    *,
+    ge: float | None = None,
+    gt: float | None = None,
+    le: float | None = None,
+    lt: float | None = None,
+    choices: Sequence[Any] | None = None,
+    unit: str = "",
+    doc: str = "",
+) -> Any:
+    """A setting of a block with its range, unit and meaning; checked when the block is built."""
+    limits = {"ge": ge, "gt": gt, "le": le, "lt": lt}
+    meta = {"limits": {k: v for k, v in limits.items() if v is not None}, "choices": choices, "unit": unit, "doc": doc}
+    if isinstance(default, (list, dict, set)):
+        return dataclasses.field(default_factory=lambda: type(default)(default), metadata=meta)
+    return dataclasses.field(default=default, metadata=meta)
+
+
+_TESTS: dict[str, tuple[str, Callable[[float, float], bool]]] = {
+    "ge": (">=", lambda a, b: a >= b),
+    "gt": (">", lambda a, b: a > b),
+    "le": ("<=", lambda a, b: a <= b),
+    "lt": ("<", lambda a, b: a < b),
+}
+
+
+@dataclass_transform(kw_only_default=True, field_specifiers=(setting, dataclasses.field))
+@dataclasses.dataclass(kw_only=True, eq=False, repr=False)
+class Block:
+    """A stage of a graph.
+
+    A subclass declares ports (`In`, `Out`), then settings (annotated fields, keyword-only), then its methods:
+
+    - `start(self)`: load weights, build tables, open files; called once, before the first item.
+    - `work(self, *items)`: one item per input, in the order of the ports; returns one item per output (a tuple
+      where there are several, None for a sink). A block with an output of `rate="many"`, and a source, is a
+      generator of items, or of `(port, item)` pairs where it has several outputs.
+    - `finish(self)`: called at the end of the stream; may yield like `work` where an output has `rate="many"`.
+    - `stop(self)`: called last, always, also after a failure; releases what `start` took and must not raise.
+
+    `self.rng` is the block's own random generator, derived from the graph's root seed and the block's name.
+    """
+
+    name: str = ""
+    rng: np.random.Generator = dataclasses.field(init=False)
+
+    work: ClassVar[Callable[..., Any]]
+    ports: ClassVar[dict[str, Port]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        dataclasses.dataclass(kw_only=True, eq=False, repr=False)(cls)
+        found = {name: p for base in reversed(cls.__mro__) for name, p in vars(base).items() if isinstance(p, Port)}
+        cls.ports = found
+
+    def __post_init__(self) -> None:
+        hints = typing.get_type_hints(type(self))
+        for field in dataclasses.fields(self):
+            if field.init:
+                self._check_setting(field, hints.get(field.name))
+        self.validate()
+
+    def _check_setting(self, field: dataclasses.Field[Any], hint: Any) -> None:
+        value = getattr(self, field.name)
+        where = f"{type(self).__name__}.{field.name}"
+        unit = f" {field.metadata['unit']}" if field.metadata.get("unit") else ""
+        union = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+        allowed = tuple(t for t in union if t in (int, float, str, bool, type(None)))
+        if len(allowed) == len(union):
+            accepted = (*allowed, int, np.integer, np.floating) if float in allowed else (*allowed, np.integer)
+            wrong_bool = isinstance(value, bool) and bool not in allowed
+            if wrong_bool or not isinstance(value, accepted if int in allowed or float in allowed else allowed):
+                names = " or ".join("None" if t is type(None) else t.__name__ for t in allowed)
+                raise SettingError(f"{where} takes {names}, got {type(value).__name__} {value!r}")
+        if value is None:
+            return
+        choices = field.metadata.get("choices")
+        if choices is not None and value not in choices:
+            raise SettingError(f"{where} is one of {', '.join(map(str, choices))}; got {value!r}")
+        if isinstance(value, (float, np.floating)) and math.isnan(value):
+            raise SettingError(f"{where} is NaN")
+        for key, limit in field.metadata.get("limits", {}).items():
+            sign, holds = _TESTS[key]
+            if not holds(value, limit):
+                raise SettingError(f"{where} must be {sign} {limit}{unit}, got {value}")
+
+    def validate(self) -> None:
+        """Check settings against each other; raise `SettingError`. Override where ranges are not enough."""
+
+    def start(self) -> None:
+        """Prepare for the first item."""
+
+    def finish(self) -> Any:
+        """Send what is left at the end of the stream."""
+
+    def stop(self) -> None:
+        """Release what `start` took; called last, also after a failure."""
+
+    @property
+    def label(self) -> str:
+        """The name in messages: the given name, else the class."""
+        return self.name or type(self).__name__
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Setting names and values, without the name."""
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.init and f.name != "name"}
+
+    @classmethod
+    def inputs(cls) -> list[In]:
+        return [p for p in cls.ports.values() if isinstance(p, In)]
+
+    @classmethod
+    def outputs(cls) -> list[Out]:
+        return [p for p in cls.ports.values() if isinstance(p, Out)]
+
+    @classmethod
+    def yields(cls) -> bool:
+        """Whether `work` is a generator of items: a source, or any output of `rate="many"`."""
+        return not cls.inputs() or any(p.rate == "many" for p in cls.outputs())
+
+    def bind(self, port: Port) -> BoundPort:
+        return BoundPort(self, port)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.settings.items())})"

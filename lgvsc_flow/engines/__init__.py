@@ -1,0 +1,1 @@
+"""How a checked graph is run."""

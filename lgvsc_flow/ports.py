@@ -1,0 +1,72 @@
+"""Ports: the typed ends of wires, declared in a block's class and bound to its instances."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, overload
+
+from lgvsc_flow.items import ItemType
+
+if TYPE_CHECKING:
+    from lgvsc_flow.block import Block
+
+__all__ = ["BoundPort", "Demand", "In", "Out", "Port"]
+
+
+@dataclass(frozen=True)
+class Demand:
+    """A trait that an input takes, with its own words for the mismatch: `{found}` is what arrives."""
+
+    value: str
+    message: str
+
+
+class Port:
+    """One typed end of a block: item type, shape, rate and traits.
+
+    `shape` is an expression over the block's settings and over names bound by its other ports: `"n"`,
+    `"n // bits_per_symbol"`, `"*"` for any. `rate="many"` marks an output that sends zero or more items per call.
+    Traits are strings that may name settings in braces: an output sets them, an input demands them.
+    """
+
+    def __init__(self, kind: ItemType, shape: str = "*", *, rate: str = "1", **traits: str | Demand) -> None:
+        if rate not in ("1", "many"):
+            raise ValueError(f"rate is '1' or 'many', not {rate!r}")
+        self.kind, self.shape, self.rate, self.traits = kind, shape, rate, traits
+        self.name = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, block: None, owner: type) -> Port: ...
+    @overload
+    def __get__(self, block: Block, owner: type) -> BoundPort: ...
+    def __get__(self, block: Block | None, owner: type) -> Port | BoundPort:
+        return self if block is None else BoundPort(block, self)
+
+    def __set__(self, block: Block, value: Any) -> None:
+        raise AttributeError(f"port {self.name} cannot be assigned; wire it with graph.connect")
+
+
+class In(Port):
+    """An input port; it has exactly one writer."""
+
+
+class Out(Port):
+    """An output port; any number of inputs may read it."""
+
+
+@dataclass(frozen=True)
+class BoundPort:
+    """A port of one block, as in `meter.received`."""
+
+    block: Block
+    port: Port
+
+    @property
+    def is_input(self) -> bool:
+        return isinstance(self.port, In)
+
+    def __str__(self) -> str:
+        return f"{self.block.label}.{self.port.name}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["BlockError", "FlowError", "MediaError", "MissingExtra", "ModelError", "SettingError", "WiringError"]
+__all__ = ["BlockError", "FlowError", "MediaError", "MissingExtraError", "ModelError", "SettingError", "WiringError"]
 
 
 class FlowError(Exception):
@@ -23,7 +23,7 @@ class ModelError(FlowError):
     """Model weights are missing, corrupt, or not what they should be."""
 
 
-class MissingExtra(FlowError, ImportError):
+class MissingExtraError(FlowError, ImportError):
     """A block needs packages of an extra that is not installed."""
 
     def __init__(self, what: str, extra: str, package: str) -> None:

@@ -1,0 +1,197 @@
+"""A block at work: its wires, its counters, and its life as a coroutine that any engine can drive."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any
+
+from lgvsc_flow.block import Block
+from lgvsc_flow.errors import BlockError, FlowError
+from lgvsc_flow.items import describe, mismatch, size, type_name
+from lgvsc_flow.ports import Out
+
+__all__ = ["Stage", "Wait", "Wire"]
+
+
+class Wire:
+    """A bounded queue from one output to one input. One writer, one reader."""
+
+    def __init__(self, label: str, capacity: int) -> None:
+        self.label, self.capacity = label, capacity
+        self.items: deque[Any] = deque()
+        self.closed = False
+        self.reader: Stage
+        self.writer: Stage
+
+    def put(self, item: Any) -> None:
+        self.items.append(item)
+        if self.reader.sleeping:
+            self.reader.wake()
+
+    def take(self) -> Any:
+        item = self.items.popleft()
+        if self.writer.sleeping:
+            self.writer.wake()
+        return item
+
+    def close(self) -> None:
+        self.closed = True
+        if self.reader.sleeping:
+            self.reader.wake()
+
+    @property
+    def full(self) -> bool:
+        return len(self.items) >= self.capacity
+
+    @property
+    def ended(self) -> bool:
+        """Whether no item is left and none will come."""
+        # `closed` first: an item that is put before the close is then always seen.
+        return self.closed and not self.items
+
+
+@dataclass(frozen=True)
+class Wait:
+    """What a stage waits for: a full wire to drain, or (`wire` None) its inputs to fill."""
+
+    stage: Stage
+    wire: Wire | None
+
+    def ready(self) -> bool:
+        if self.wire is not None:
+            return not self.wire.full
+        return all(w.items or w.closed for w in self.stage.inputs)
+
+
+@dataclass(eq=False)
+class Stage:
+    """One block of a running graph."""
+
+    block: Block
+    inputs: list[Wire] = field(default_factory=list)
+    outputs: dict[str, list[Wire]] = field(default_factory=dict)
+    items: int = 0
+    elements: int = 0
+    busy_s: float = 0.0
+    wait_in_s: float = 0.0
+    wait_out_s: float = 0.0
+    done: bool = False
+    sleeping: bool = False
+    wake: Callable[[], None] = lambda: None
+
+    @property
+    def label(self) -> str:
+        return self.block.label
+
+    def start(self) -> None:
+        began = perf_counter()
+        try:
+            self.block.start()
+        except Exception as error:
+            raise BlockError(self.label, None, "", _reason(error)) from error
+        self.busy_s += perf_counter() - began
+
+    def steps(self) -> Iterator[Wait]:
+        """Do the block's whole work; each `Wait` that is yielded must be ready before the next step."""
+        block, outs = self.block, self.block.outputs()
+        if not self.inputs:
+            yield from self._send(self._call(block.work), outs, ())
+        else:
+            while (items := (yield from self._receive())) is not None:
+                self.items += 1
+                if not outs:
+                    self.elements += sum(map(size, items))
+                yield from self._send(self._call(block.work, *items), outs, items)
+        rest = self._call(block.finish)
+        if rest is not None:
+            yield from self._send(rest, outs, ())
+        self.done = True
+        for wires in self.outputs.values():
+            for wire in wires:
+                wire.close()
+
+    def _call(self, function: Callable[..., Any], *items: Any) -> Any:
+        began = perf_counter()
+        try:
+            return function(*items)
+        except Exception as error:
+            raise self._failed(error, items) from error
+        finally:
+            self.busy_s += perf_counter() - began
+
+    def _receive(self) -> Generator[Wait, None, tuple[Any, ...] | None]:
+        wait = Wait(self, None)
+        if not wait.ready():
+            yield wait
+        ended = [w for w in self.inputs if w.ended]
+        if not ended:
+            return tuple(w.take() for w in self.inputs)
+        going = [w for w in self.inputs if not w.ended]
+        if going:
+            raise BlockError(
+                self.label,
+                self.items,
+                "",
+                f"{ended[0].label} ended after {self.items} items and {going[0].label} goes on; "
+                "the streams of one block must have the same number of items.",
+            )
+        return None
+
+    def _send(self, result: Any, outs: list[Out], items: tuple[Any, ...]) -> Iterator[Wait]:
+        """Put what a call gave on the wires."""
+        if not outs:
+            if result is not None and hasattr(result, "__next__"):
+                for _ in result:
+                    pass
+            return
+        if self.block.yields():
+            iterator = iter(result) if result is not None else iter(())
+            while True:
+                out = self._call(lambda *_: next(iterator, _END), *items)
+                if out is _END:
+                    return
+                if not self.inputs:
+                    self.items += 1
+                port, item = (outs[0], out) if len(outs) == 1 else _named(self, out)
+                yield from self._put(port, item)
+        elif len(outs) == 1:
+            yield from self._put(outs[0], result)
+        else:
+            if not isinstance(result, tuple) or len(result) != len(outs):
+                raise self._failed(ValueError(f"work must return a tuple of {len(outs)} items"), items)
+            for port, item in zip(outs, result, strict=True):
+                yield from self._put(port, item)
+
+    def _put(self, port: Out, item: Any) -> Iterator[Wait]:
+        wrong = mismatch(item, port.kind)
+        if wrong:
+            raise BlockError(self.label, self.items - 1, "", f"its output {port.name} sent a wrong item: {wrong}.")
+        self.elements += size(item)
+        for wire in self.outputs.get(port.name, ()):
+            if wire.full:
+                yield Wait(self, wire)
+            wire.put(item)
+
+    def _failed(self, error: Exception, items: tuple[Any, ...]) -> BlockError:
+        got = ", ".join(describe(i, p.kind) for i, p in zip(items, self.block.inputs(), strict=False))
+        return BlockError(self.label, max(self.items - 1, 0) if items else self.items, got, _reason(error))
+
+
+_END = object()
+
+
+def _named(stage: Stage, out: Any) -> tuple[Out, Any]:
+    """The port and item of a `(port, item)` pair, from a block with several outputs."""
+    if isinstance(out, tuple) and len(out) == 2:
+        port = getattr(out[0], "port", out[0])
+        if isinstance(port, Out):
+            return port, out[1]
+    kinds = ", ".join(f"{p.name} ({type_name(p.kind)})" for p in stage.block.outputs())
+    raise BlockError(stage.label, stage.items, "", f"work must yield (port, item) pairs for its outputs {kinds}.")
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, FlowError) else f"{error} (from {type(error).__name__})"

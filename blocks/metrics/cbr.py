@@ -1,0 +1,163 @@
+"""The ledger of the channel bandwidth ratio: every channel symbol, charged to the stream that caused it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from lgvsc_flow.block import Block, setting
+from lgvsc_flow.items import Bits, Payload, Symbols
+from lgvsc_flow.ports import In
+
+__all__ = ["CbrLedger", "LedgerRow", "TextCbrLedger", "charge"]
+
+KEYFRAMES = "keyframe symbols"
+HYPERPRIOR = "hyperprior"
+CAPTIONS = "captions"
+SIDE = "side information"
+HEADERS = "headers and CRC"
+
+
+@dataclass(frozen=True)
+class LedgerRow:
+    """One row: complex channel symbols, their share of the channel bandwidth ratio, and the payload in bytes."""
+
+    name: str
+    symbols: int
+    cbr: float
+    payload_bytes: int
+
+
+def charge(payload_bits: dict[str, int], info_bits: int, digital: int, channel: int, analog: int = 0) -> dict[str, int]:
+    """Split the symbols of one burst over the streams; the parts sum to `channel` exactly.
+
+    A stream of b payload bits among `info_bits` information bits causes floor(digital * b / info_bits) of the
+    `digital` symbols: channel coding and repetition are shared in proportion. All the rest (packet headers, CRC,
+    padding, rounding, and what the multiplexer adds to signal the burst) is the row "headers and CRC".
+
+    Args:
+        payload_bits: bits of each stream's payload in this burst.
+        info_bits: information bits of the burst, with headers, CRC and padding, before channel coding.
+        digital: modulated symbols of the burst.
+        channel: all symbols that the burst puts on the channel.
+        analog: keyframe symbols of the burst.
+
+    Raises:
+        ValueError: more payload than information bits, or more symbols in the parts than on the channel.
+    """
+    payload = sum(payload_bits.values())
+    if payload > info_bits:
+        raise ValueError(f"the payloads have {payload} bits, but the burst carries only {info_bits} information bits")
+    if digital + analog > channel:
+        raise ValueError(
+            f"{digital} digital and {analog} keyframe symbols went into the multiplexer, "
+            f"but only {channel} came out; wire the multiplexer's output to the ledger's input channel"
+        )
+    parts = {name: digital * bits // info_bits if info_bits else 0 for name, bits in payload_bits.items()}
+    parts[HEADERS] = channel - analog - sum(parts.values())
+    return parts
+
+
+class _Ledger:
+    """The sums of a ledger."""
+
+    def __init__(self, rows: tuple[str, ...]) -> None:
+        self.symbols = dict.fromkeys(rows, 0)
+        self.bytes = dict.fromkeys(rows, 0)
+
+    def add(self, payloads: dict[str, Payload], info_bits: int, digital: int, channel: int, analog: int) -> None:
+        sizes = {name: len(p.data or b"") for name, p in payloads.items()}
+        parts = charge({n: 8 * s for n, s in sizes.items()}, info_bits, digital, channel, analog)
+        if KEYFRAMES in self.symbols:
+            parts[KEYFRAMES] = analog
+        for name, count in parts.items():
+            self.symbols[name] += count
+        for name, count in sizes.items():
+            self.bytes[name] += count
+
+
+class _LedgerBlock(Block):
+    """What the ledgers share. CBR = B / (C * H * W * F) with C = 3 colour channels (paper, footnote 1)."""
+
+    height: int = setting(ge=1, unit="pixels")
+    width: int = setting(ge=1, unit="pixels")
+    num_frames: int = setting(ge=1, unit="frames", doc="frames of the whole video")
+
+    _names: ClassVar[tuple[str, ...]] = (CAPTIONS, HEADERS)
+
+    def validate(self) -> None:
+        self._sums = _Ledger(self._names)
+
+    def start(self) -> None:
+        self._sums = _Ledger(self._names)
+
+    @property
+    def source_samples(self) -> int:
+        """C * H * W * F: the numbers that make up the source video."""
+        return 3 * self.height * self.width * self.num_frames
+
+    @property
+    def symbols(self) -> dict[str, int]:
+        """Complex channel symbols per row."""
+        return dict(self._sums.symbols)
+
+    @property
+    def total_symbols(self) -> int:
+        """All complex channel symbols, B; the rows sum to it."""
+        return sum(self._sums.symbols.values())
+
+    @property
+    def cbr(self) -> float:
+        """The channel bandwidth ratio of everything sent so far."""
+        return self.total_symbols / self.source_samples
+
+    @property
+    def rows(self) -> list[LedgerRow]:
+        """The ledger, a row per stream."""
+        sums = self._sums
+        return [LedgerRow(n, s, s / self.source_samples, sums.bytes[n]) for n, s in sums.symbols.items()]
+
+
+class CbrLedger(_LedgerBlock):
+    """Charge every channel symbol of the link to keyframes, hyperprior, captions, side information or headers.
+
+    One item per segment on every input: the three payloads, the burst's information bits (behind `CrcAppend`), its
+    digital and keyframe symbols, and the burst on the channel (the multiplexer's output). See `charge`.
+    """
+
+    captions = In(Payload)
+    side = In(Payload)
+    hyperprior = In(Payload)
+    bits = In(Bits)
+    digital = In(Symbols)
+    keyframes = In(Symbols)
+    channel = In(Symbols)
+
+    _names = (KEYFRAMES, HYPERPRIOR, CAPTIONS, SIDE, HEADERS)
+
+    def work(
+        self,
+        captions: Payload,
+        side: Payload,
+        hyperprior: Payload,
+        bits: np.ndarray,
+        digital: np.ndarray,
+        keyframes: np.ndarray,
+        channel: np.ndarray,
+    ) -> None:
+        payloads = {HYPERPRIOR: hyperprior, CAPTIONS: captions, SIDE: side}
+        self._sums.add(payloads, bits.size, digital.size, channel.size, keyframes.size)
+
+
+class TextCbrLedger(_LedgerBlock):
+    """The ledger of a link that sends nothing but captions. Inputs as in `CbrLedger`."""
+
+    captions = In(Payload)
+    bits = In(Bits)
+    digital = In(Symbols)
+    channel = In(Symbols)
+
+    def work(self, captions: Payload, bits: np.ndarray, digital: np.ndarray, channel: np.ndarray) -> None:
+        self._sums.add({CAPTIONS: captions}, bits.size, digital.size, channel.size, 0)

@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+
+from lgvsc_flow.blocks.metrics import CbrLedger, TextCbrLedger
+from lgvsc_flow.blocks.metrics.cbr import charge
+from lgvsc_flow.items import Payload
+from lgvsc_flow.testing import run_block
+
+ROWS = ["keyframe symbols", "hyperprior", "captions", "side information", "headers and CRC"]
+
+
+def payload(stream: str, count: int) -> Payload:
+    return Payload(0, stream, bytes(count))
+
+
+def symbols(count: int) -> np.ndarray:
+    return np.zeros(count, np.complex64)
+
+
+def test_a_burst_by_hand() -> None:
+    # 800 information bits became 400 symbols: half a symbol per bit; 32 signalling symbols on top.
+    parts = charge({"captions": 160, "side information": 40}, 800, digital=400, channel=1032, analog=600)
+    assert parts == {"captions": 80, "side information": 20, "headers and CRC": 400 - 100 + 32}
+
+
+def test_rows_sum_to_the_channel_exactly_over_random_bursts() -> None:
+    rng = np.random.default_rng(1)
+    streams: list[list[object]] = [[] for _ in range(7)]
+    total = 0
+    for _ in range(200):
+        a, b, c, analog, extra = (int(v) for v in rng.integers(0, 300, 5))
+        info = 8 * (a + b + c) + int(rng.integers(0, 500))
+        digital = int(rng.integers(0, 5000))
+        burst = [payload("caption", a), payload("side", b), payload("hyperprior", c), np.zeros(info, np.uint8)]
+        burst += [symbols(digital), symbols(analog), symbols(digital + analog + extra)]
+        for stream, item in zip(streams, burst, strict=True):
+            stream.append(item)
+        total += digital + analog + extra
+    ledger = CbrLedger(height=10, width=20, num_frames=7)
+    run_block(ledger, *streams)
+    assert list(ledger.symbols) == ROWS
+    assert all(isinstance(v, int) and v >= 0 for v in ledger.symbols.values())
+    assert ledger.total_symbols == sum(ledger.symbols.values()) == total
+    assert ledger.cbr == pytest.approx(total / (3 * 10 * 20 * 7))
+    assert sum(r.cbr for r in ledger.rows) == pytest.approx(ledger.cbr)
+    assert ledger.rows[2].payload_bytes == sum(len(p.data) for p in streams[0])  # type: ignore[attr-defined]
+
+
+def test_captions_only() -> None:
+    ledger = TextCbrLedger(height=4, width=4, num_frames=2)
+    run_block(ledger, [payload("caption", 10)], [np.zeros(100, np.uint8)], [symbols(50)], [symbols(50)])
+    assert ledger.symbols == {"captions": 40, "headers and CRC": 10}
+    assert ledger.cbr == 50 / 96
+
+
+def test_an_empty_burst_costs_nothing() -> None:
+    assert charge({"captions": 0}, 0, digital=0, channel=0) == {"captions": 0, "headers and CRC": 0}
+
+
+def test_books_that_cannot_balance_are_refused() -> None:
+    with pytest.raises(ValueError, match="payloads have 80 bits, but the burst carries only 40 information bits"):
+        charge({"captions": 80}, 40, digital=10, channel=10)
+    with pytest.raises(ValueError, match="only 10 came out; wire the multiplexer's output"):
+        charge({"captions": 8}, 40, digital=10, channel=10, analog=5)

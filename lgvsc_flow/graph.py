@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import networkx as nx
 import numpy as np
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from lgvsc_flow.run import Run
 
 __all__ = ["Graph"]
+
+B = TypeVar("B", bound=Block)
 
 
 class Graph:
@@ -47,6 +49,15 @@ class Graph:
             if block.name == name:
                 return block
         raise KeyError(f"graph '{self.name}' has no block '{name}'; it has {', '.join(b.name for b in self.blocks)}")
+
+    def find(self, kind: type[B]) -> B:
+        """The one block of a class."""
+        found = [b for b in self.nx.nodes if isinstance(b, kind)]
+        if len(found) != 1:
+            raise KeyError(
+                f"graph '{self.name}' has {len(found)} blocks of class {kind.__name__}; name one: graph[...]"
+            )
+        return found[0]
 
     def add(self, block: Block) -> Block:
         """Add a block; one without a name is called after its class, with a number where that is taken."""

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from lgvsc_flow.blocks.phy.ldpc.blocks import LdpcDecoder, LdpcEncoder
     from lgvsc_flow.blocks.phy.mcs import Mcs, choose_mcs
     from lgvsc_flow.blocks.phy.mux import TimeDemultiplexer, TimeMultiplexer
-    from lgvsc_flow.blocks.phy.packet import Depacketizer, OmitStream, Packetizer
+    from lgvsc_flow.blocks.phy.packet import Depacketizer, NoPayload, Packetizer
     from lgvsc_flow.blocks.phy.qam import QamDemodulator, QamModulator
     from lgvsc_flow.blocks.phy.repeat import BitRepeat, LlrCombine
     from lgvsc_flow.blocks.phy.source import RandomBits
@@ -25,7 +25,7 @@ __all__ = [
     "LdpcEncoder",
     "LlrCombine",
     "Mcs",
-    "OmitStream",
+    "NoPayload",
     "Packetizer",
     "QamDemodulator",
     "QamModulator",
@@ -45,7 +45,7 @@ _HOMES = {
     "LdpcEncoder": "ldpc.blocks",
     "LlrCombine": "repeat",
     "Mcs": "mcs",
-    "OmitStream": "packet",
+    "NoPayload": "packet",
     "Packetizer": "packet",
     "QamDemodulator": "qam",
     "QamModulator": "qam",

@@ -1,0 +1,89 @@
+"""Modems over a channel block. After `graph.run()`, `graph["BerMeter"]` holds the errors of the information bits."""
+
+from __future__ import annotations
+
+from lgvsc_flow import Block, Graph
+from lgvsc_flow.blocks.channel import AwgnChannel, Equalizer
+from lgvsc_flow.blocks.metrics import BerMeter
+from lgvsc_flow.blocks.phy import (
+    BitRepeat,
+    HardDecision,
+    LdpcDecoder,
+    LdpcEncoder,
+    LlrCombine,
+    QamDemodulator,
+    QamModulator,
+    RandomBits,
+)
+
+__all__ = ["coded", "uncoded"]
+
+
+def uncoded(
+    *, order: int = 16, channel: Block | None = None, n: int = 16384, count: int = 64, seed: int = 0
+) -> Graph:
+    """Random bits -> QAM -> channel -> equalizer -> LLRs -> hard decision.
+
+    Args:
+        order: constellation points.
+        channel: any block from Symbols to Received; AWGN at 10 dB if None.
+        n: bits per burst, whole symbols.
+        count: bursts.
+        seed: the root seed.
+    """
+    source, meter = RandomBits(n=n, count=count), BerMeter()
+    graph = Graph(f"{order}-QAM", seed=seed)
+    graph.connect(
+        source,
+        QamModulator(order=order),
+        channel or AwgnChannel(esn0_db=10.0),
+        Equalizer(),
+        QamDemodulator(order=order),
+        HardDecision(),
+        meter.received,
+    )
+    graph.connect(source, meter.sent)
+    return graph
+
+
+def coded(
+    *,
+    order: int = 4,
+    n: int = 648,
+    code_rate: str = "1/2",
+    repeats: int = 1,
+    max_iterations: int = 40,
+    channel: Block | None = None,
+    words: int = 16,
+    count: int = 64,
+    seed: int = 0,
+) -> Graph:
+    """Random bits -> 802.11 LDPC -> repetition -> QAM -> channel -> equalizer -> LLRs -> combining -> decoder.
+
+    Args:
+        order: constellation points.
+        n: bits per codeword; `code_rate` as in `LdpcEncoder`.
+        repeats: copies of each burst.
+        max_iterations: of the decoder.
+        channel: any block from Symbols to Received; AWGN at 3 dB if None.
+        words: codewords per burst; with 1, the meter's burst errors are block errors.
+        count: bursts.
+        seed: the root seed.
+    """
+    encoder = LdpcEncoder(n=n, code_rate=code_rate)
+    source, meter = RandomBits(n=words * encoder.k, count=count), BerMeter()
+    graph = Graph(f"{order}-QAM, {encoder.code.name}", seed=seed)
+    graph.connect(
+        source,
+        encoder,
+        BitRepeat(times=repeats),
+        QamModulator(order=order),
+        channel or AwgnChannel(esn0_db=3.0),
+        Equalizer(),
+        QamDemodulator(order=order),
+        LlrCombine(times=repeats),
+        LdpcDecoder(n=n, code_rate=code_rate, max_iterations=max_iterations),
+        meter.received,
+    )
+    graph.connect(source, meter.sent)
+    return graph

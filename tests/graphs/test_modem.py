@@ -1,0 +1,117 @@
+"""Whole modems through the runtime, against theory."""
+
+import numpy as np
+import pytest
+from scipy.integrate import quad
+from scipy.stats import norm
+
+from lgvsc_flow.blocks.channel import AwgnChannel, RayleighChannel
+from lgvsc_flow.errors import WiringError
+from lgvsc_flow.graphs.modem import coded, uncoded
+
+Z99 = norm.ppf(0.995)
+
+
+def pam_bit_errors(levels, esn0):
+    """Mean and variance of the wrong bits of one Gray-labelled dimension (0, 1, 2 ... in natural order), sliced.
+
+    `levels` amplitudes of both dimensions together have unit power; noise variance per dimension 1 / (2 esn0).
+    """
+    position = np.arange(levels)
+    gray = position ^ position >> 1
+    amplitude = (2 * position - levels + 1) / np.sqrt(2 * (levels**2 - 1) / 3)
+    edges = np.r_[-np.inf, (amplitude[1:] + amplitude[:-1]) / 2, np.inf]
+    below = norm.cdf((edges[None, :] - amplitude[:, None]) * np.sqrt(2 * esn0))
+    decided = np.diff(below, axis=1) / levels
+    wrong = np.array([[int(a ^ b).bit_count() for b in gray] for a in gray])
+    mean = (decided * wrong).sum()
+    return mean, (decided * wrong**2).sum() - mean**2
+
+
+@pytest.mark.parametrize("esn0_db", [4.0, 8.0, 12.0, 16.0])
+def test_16qam_over_awgn_is_theory(esn0_db):
+    """Exact theory, each point inside the 99 % interval (with the exact variance of the errors of a dimension)."""
+    graph = uncoded(order=16, channel=AwgnChannel(esn0_db=esn0_db), n=16384, count=300, seed=11)
+    graph.run()
+    meter = graph["BerMeter"]
+    mean, variance = pam_bit_errors(4, 10 ** (esn0_db / 10))
+    dimensions = meter.bits / 2
+    assert meter.bits == 300 * 16384
+    assert abs(meter.errors - dimensions * mean) < Z99 * np.sqrt(dimensions * variance)
+    assert meter.errors > 50
+
+
+@pytest.mark.parametrize(("order", "esn0_db"), [(4, 6.0), (64, 16.0), (256, 22.0)])
+def test_other_orders_over_awgn_are_theory(order, esn0_db):
+    """99 % interval, as above."""
+    graph = uncoded(order=order, channel=AwgnChannel(esn0_db=esn0_db), n=24576, count=100, seed=12)
+    graph.run()
+    meter = graph["BerMeter"]
+    half = (order.bit_length() - 1) // 2
+    mean, variance = pam_bit_errors(1 << half, 10 ** (esn0_db / 10))
+    dimensions = meter.bits / half
+    assert abs(meter.errors - dimensions * mean) < Z99 * np.sqrt(dimensions * variance)
+
+
+@pytest.mark.parametrize("order", [4, 16])
+def test_rayleigh_is_theory(order):
+    """The AWGN error rate averaged over |h|^2 ~ Exp(1). 99 % interval, with whole symbols taken as the trials."""
+    esn0 = 10 ** (12 / 10)
+    half = (order.bit_length() - 1) // 2
+    graph = uncoded(order=order, channel=RayleighChannel(esn0_db=12.0, coherence=1), n=16384, count=100, seed=13)
+    graph.run()
+    meter = graph["BerMeter"]
+    ber = quad(lambda p: np.exp(-p) * pam_bit_errors(1 << half, p * esn0)[0] / half, 0, 50, limit=200)[0]
+    if order == 4:  # the closed form (Proakis, Digital Communications, eq. 14-3-7) with Eb/N0 = Es/N0 / 2
+        assert ber == pytest.approx((1 - np.sqrt(esn0 / 2 / (1 + esn0 / 2))) / 2, rel=1e-6)
+    symbols = meter.bits / (2 * half)
+    assert abs(meter.ber - ber) < Z99 * np.sqrt(ber * (1 - ber) / symbols)
+
+
+def test_a_coded_link_without_errors():
+    graph = coded(order=16, code_rate="2/3", channel=AwgnChannel(esn0_db=13.0), words=4, count=5)
+    graph.run()
+    meter = graph["BerMeter"]
+    assert meter.bits == 4 * 5 * 432
+    assert meter.errors == 0
+
+
+def test_repetition_carries_on_below_the_code():
+    """At -3 dB one copy loses every block (BLER > 0.99); eight copies act like +6 dB and lose fewer than 1 in 50."""
+    once = coded(channel=AwgnChannel(esn0_db=-3.0), words=1, count=50, seed=2)
+    eight = coded(channel=AwgnChannel(esn0_db=-3.0), repeats=8, words=1, count=50, seed=2)
+    once.run()
+    eight.run()
+    assert once["BerMeter"].burst_errors == 50
+    assert eight["BerMeter"].burst_errors == 0
+
+
+def test_engines_agree_bit_for_bit():
+    errors = []
+    for engine in ("inline", "threads"):
+        graph = coded(channel=RayleighChannel(esn0_db=4.0, coherence=81), count=20, seed=5)
+        graph.run(engine=engine)
+        meter = graph["BerMeter"]
+        errors.append((meter.bits, meter.errors, meter.burst_errors))
+    assert errors[0] == errors[1]
+    assert errors[0][1] > 0
+
+
+def test_a_demodulator_of_another_order_is_found_before_the_run():
+    graph = uncoded(order=16)
+    graph["QamDemodulator"].order = 64
+    with pytest.raises(WiringError, match=r"constellation is 16-QAM \(set by QamModulator.order=16\)"):
+        graph.check()
+
+
+def test_a_decoder_of_another_code_is_found_before_the_run():
+    graph = coded(code_rate="1/2")
+    graph["LdpcDecoder"].code_rate = "2/3"
+    with pytest.raises(WiringError, match=r"code is 802.11n n=648 r=1/2 \(set by LdpcEncoder.n=648, code_rate=1/2\)"):
+        graph.check()
+
+
+def test_bits_that_do_not_fill_symbols_are_found_before_the_run():
+    graph = uncoded(order=64, n=4096)
+    with pytest.raises(WiringError, match=r"4096 // 6 leaves a remainder"):
+        graph.check()

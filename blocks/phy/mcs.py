@@ -51,7 +51,26 @@ class Mcs:
         return 1 if self.efficiency > 1 else max(2, round(2 / self.efficiency))
 
 
-MCS_TABLE: tuple[Mcs, ...] = ()
+MCS_TABLE: tuple[Mcs, ...] = (
+    Mcs(4, "1/2", 8, -7.08),
+    Mcs(4, "1/2", 4, -4.09),
+    Mcs(4, "1/2", 2, -1.07),
+    Mcs(4, "1/2", 1, 1.94),
+    Mcs(4, "2/3", 1, 3.92),
+    Mcs(4, "3/4", 1, 4.92),
+    Mcs(4, "5/6", 1, 6.09),
+    Mcs(16, "1/2", 1, 7.36),
+    Mcs(16, "2/3", 1, 9.85),
+    Mcs(16, "3/4", 1, 11.12),
+    Mcs(16, "5/6", 1, 12.47),
+    Mcs(64, "2/3", 1, 14.95),
+    Mcs(64, "3/4", 1, 16.47),
+    Mcs(64, "5/6", 1, 18.08),
+    Mcs(256, "2/3", 1, 19.90),
+    Mcs(256, "3/4", 1, 21.70),
+    Mcs(256, "5/6", 1, 23.52),
+)
+"""From the most robust to the most efficient; schemes that another one beats in both are left out."""
 
 
 def choose_mcs(esn0_db: float, *, margin_db: float = 2.5) -> Mcs:

@@ -19,7 +19,7 @@ def _phi(x: float) -> float:
 def _flood(llrs: np.ndarray, checks: np.ndarray, bits: np.ndarray, m: int, max_iterations: int) -> np.ndarray:
     frames, n = llrs.shape
     words = np.empty((frames, n), np.uint8)
-    to_check = np.empty(checks.size)
+    to_check, sizes = np.empty(checks.size), np.empty(checks.size)
     to_bit = np.empty(checks.size)
     total = np.empty(n)
     sums, signs = np.empty(m), np.empty(m)
@@ -38,13 +38,13 @@ def _flood(llrs: np.ndarray, checks: np.ndarray, bits: np.ndarray, m: int, max_i
             sums[:], signs[:] = 0, 1
             for e in range(checks.size):
                 to_check[e] = total[bits[e]] - to_bit[e]
-                sums[checks[e]] += _phi(abs(to_check[e]))
+                sizes[e] = _phi(abs(to_check[e]))
+                sums[checks[e]] += sizes[e]
                 if to_check[e] < 0:
                     signs[checks[e]] = -signs[checks[e]]
             for e in range(checks.size):
                 own = -1.0 if to_check[e] < 0 else 1.0
-                rest = sums[checks[e]] - _phi(abs(to_check[e]))
-                to_bit[e] = own * signs[checks[e]] * _phi(rest)
+                to_bit[e] = own * signs[checks[e]] * _phi(sums[checks[e]] - sizes[e])
         for i in range(n):
             words[f, i] = total[i] < 0
     return words

@@ -19,9 +19,7 @@ from lgvsc_flow.blocks.phy import (
 __all__ = ["coded", "uncoded"]
 
 
-def uncoded(
-    *, order: int = 16, channel: Block | None = None, n: int = 16384, count: int = 64, seed: int = 0
-) -> Graph:
+def uncoded(*, order: int = 16, channel: Block | None = None, n: int = 16384, count: int = 64, seed: int = 0) -> Graph:
     """Random bits -> QAM -> channel -> equalizer -> LLRs -> hard decision.
 
     Args:

@@ -1,4 +1,4 @@
-"""Draw a graph: blocks in columns by their distance from the sources, wires labelled with port and type."""
+"""Draw a graph: blocks in rows by their distance from the sources, wires labelled with the type of their items."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from lgvsc_flow.block import Block
 from lgvsc_flow.items import type_name
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from lgvsc_flow.graph import Graph
 
 __all__ = ["draw"]
@@ -25,42 +27,38 @@ def draw(graph: Graph, path: str | Path) -> None:
     from matplotlib.figure import Figure
 
     places = _places(graph)
-    width = 1 + max(x for x, _ in places.values())
-    height = 1 + max(y for _, y in places.values()) - min(y for _, y in places.values())
+    xs, ys = [x for x, _ in places.values()], [y for _, y in places.values()]
     with rc_context({"svg.fonttype": "none"}):
-        figure = Figure(figsize=(1.75 * width + 0.4, 0.72 * height + 0.7))
+        figure = Figure(figsize=(1.9 * (max(xs) - min(xs) + 1.2), 0.62 * (max(ys) - min(ys) + 1.6)))
         FigureCanvasAgg(figure)
         axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
         axes.axis("off")
+        axes.set_xlim(min(xs) - 0.6, max(xs) + 0.6)
+        axes.set_ylim(max(ys) + 0.6, min(ys) - 1.0)
+        axes.set_title(graph.name, fontsize=10, y=0.98, va="top")
+        _draw_wires(axes, graph, places)
         domains = sorted({_domain(b) for b in places})
-        for sender, taker in graph.wires():
-            (x0, y0), (x1, y1) = places[sender.block], places[taker.block]
-            bend = 0.0 if y0 == y1 and x1 - x0 <= 1 else 0.18
-            axes.annotate(
-                "",
-                (x1 - 0.42, y1),
-                (x0 + 0.42, y0),
-                arrowprops={"arrowstyle": "-|>", "color": "#888888", "connectionstyle": f"arc3,rad={bend}", "lw": 0.8},
-            )
-            axes.text(
-                x0 + 0.46, y0 + 0.1, type_name(sender.port.kind), fontsize=4.5, color="#666666", ha="left", va="bottom"
-            )
         for block, (x, y) in places.items():
             tint = _TINTS[domains.index(_domain(block)) % len(_TINTS)]
-            axes.text(
-                x,
-                y,
-                block.name,
-                ha="center",
-                va="center",
-                fontsize=6.5,
-                bbox={"boxstyle": "round,pad=0.45", "facecolor": tint, "edgecolor": "#555555", "lw": 0.7},
-            )
-        ys = [y for _, y in places.values()]
-        axes.set_xlim(-0.7, width - 0.3)
-        axes.set_ylim(min(ys) - 0.7, max(ys) + 0.8)
-        axes.set_title(graph.name, fontsize=9, y=0.97, loc="center")
-        figure.savefig(path, dpi=160, metadata={"Date": None} if str(path).endswith(".svg") else None)
+            box = {"boxstyle": "round,pad=0.4", "facecolor": tint, "edgecolor": "#555555", "lw": 0.7}
+            axes.text(x, y, block.name, ha="center", va="center", fontsize=8, bbox=box, zorder=3)
+        figure.savefig(path, dpi=130, metadata={"Date": None} if str(path).endswith(".svg") else None)
+
+
+def _draw_wires(axes: Axes, graph: Graph, places: dict[Block, tuple[float, float]]) -> None:
+    labelled = set()
+    for sender, taker in graph.wires():
+        (x0, y0), (x1, y1) = places[sender.block], places[taker.block]
+        light = not taker.block.outputs()
+        bend = 0.0 if y1 - y0 <= 1 or x0 != x1 else 0.25
+        style = {"arrowstyle": "-|>", "color": "#c4c4c4" if light else "#777777", "lw": 0.7 if light else 1.0}
+        style["connectionstyle"] = f"arc3,rad={bend}"
+        axes.annotate("", (x1, y1 - 0.24), (x0, y0 + 0.24), arrowprops=style, zorder=1 if light else 2)
+        label = type_name(sender.port.kind)
+        spot = (0.75 * x0 + 0.25 * x1 + 0.03, 0.75 * (y0 + 0.24) + 0.25 * (y1 - 0.24))
+        if not light and (sender.block, label) not in labelled:
+            labelled.add((sender.block, label))
+            axes.text(*spot, label, fontsize=6, color="#444444", ha="left", va="center", zorder=4)
 
 
 def _domain(block: Block) -> str:
@@ -68,15 +66,24 @@ def _domain(block: Block) -> str:
 
 
 def _places(graph: Graph) -> dict[Block, tuple[float, float]]:
-    """Column and row of each block; rows are ordered by the mean row of a block's senders, so that wires stay short."""
+    """Column and row of each block: rows by distance from the sources, sinks to the right of the row they end in.
+
+    Within a row, blocks are ordered by the mean column of their senders, so that wires stay short.
+    """
+    rows: dict[Block, int] = {}
+    for block in nx.topological_sort(graph.nx):
+        rows[block] = 1 + max((rows[p] for p in graph.nx.predecessors(block)), default=-1)
     places: dict[Block, tuple[float, float]] = {}
-    for column, layer in enumerate(nx.topological_generations(nx.DiGraph(graph.nx))):
+    for row in range(1 + max(rows.values())):
+        layer = [b for b in rows if rows[b] == row]
+        inner = [b for b in layer if b.outputs()]
 
         def wish(block: Block) -> float:
-            rows = [places[p][1] for p in graph.nx.predecessors(block)]
-            return -sum(rows) / len(rows) if rows else 0.0
+            columns = [places[p][0] for p in graph.nx.predecessors(block)]
+            return sum(columns) / len(columns) if columns else 0.0
 
-        ordered = sorted(layer, key=wish)
-        for row, block in enumerate(ordered):
-            places[block] = (float(column), (len(ordered) - 1) / 2 - row)
+        for number, block in enumerate(sorted(inner, key=wish)):
+            places[block] = (number - (len(inner) - 1) / 2, float(row))
+        for number, block in enumerate(b for b in layer if not b.outputs()):
+            places[block] = (max(2.0, len(inner) / 2 + 0.5) + number, float(row))
     return places

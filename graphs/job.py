@@ -1,0 +1,179 @@
+"""The main job: send a video through a scheme, and write the videos, the report and `run.json`."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any, Literal
+
+import numpy as np
+
+from lgvsc_flow import Graph
+from lgvsc_flow.blocks.metrics import (
+    CbrLedger,
+    CollectCaptions,
+    ConstellationMeter,
+    LoggedSegment,
+    PacketMeter,
+    PsnrMeter,
+    SegmentLog,
+    SsimMeter,
+    TextCbrLedger,
+)
+from lgvsc_flow.blocks.video import VideoFile, count_frames, probe
+from lgvsc_flow.blocks.world import WorldModelBlock
+from lgvsc_flow.graphs.lgvsc import CHANNELS, ChannelBlock, Scheme, lgvsc
+from lgvsc_flow.graphs.report import Shot, html_page, plots, strip
+from lgvsc_flow.graphs.text_only import text_only
+from lgvsc_flow.run import Run
+
+__all__ = ["send"]
+
+TEXT_NOTE = (
+    "Text-Only sends captions alone. Rebuilding video from them takes a world model that generates from text, and "
+    "none is installed, so no video is written; the captions and their CBR are below."
+)
+
+
+def send(
+    scheme: Scheme,
+    video: Path,
+    out: Path,
+    *,
+    engine: Literal["threads", "inline"] = "threads",
+    progress: bool = False,
+) -> dict[str, Any]:
+    """Send `video` and write to the folder `out`; returns what `run.json` holds.
+
+    Written: `received.mp4`, `side_by_side.mp4`, `strip.png` (not for text-only), `report.html`, `run.json`. Each
+    appears under its name when it is complete.
+
+    Raises:
+        FlowError: bad input, missing weights, or a block that failed; the message says which.
+    """
+    info = replace(probe(video), num_frames=count_frames(video))
+    out.mkdir(parents=True, exist_ok=True)
+    generates = scheme.name != "text-only"
+    graph = lgvsc(scheme, video, info, out) if generates else text_only(scheme, video, info)
+    run = graph.run(engine=engine, progress=progress)
+    segments = graph.find(SegmentLog).entries
+    data: dict[str, Any] = {
+        "video": {"frames": info.num_frames, "height": info.height, "width": info.width, "fps": float(info.fps)},
+        "scheme": scheme.name,
+        "channel": {"name": scheme.channel, "esn0_db": scheme.esn0_db},
+        "seed": scheme.seed,
+        "keyframes": [s.start for s in segments],
+        "segments": [_segment(s) for s in segments],
+        "cbr": _cbr(graph, graph.find(CHANNELS[scheme.channel]), generates),
+        "quality": _quality(graph, generates),
+        "packets": {"sent": graph.find(PacketMeter).packets, "lost": graph.find(PacketMeter).lost},
+        "concealed": dict(graph.find(WorldModelBlock).concealed) if generates else {},
+        "notes": [] if generates else [TEXT_NOTE],
+        "blocks": _blocks(run),
+        "timing": {"engine": run.engine, "elapsed_s": run.elapsed_s},
+    }
+    captions = [c.text for c in graph.find(CollectCaptions).items]
+    _report(graph, scheme, data, video, out, captions)
+    _write(out / "run.json", lambda f: f.write(json.dumps(data, indent=2, allow_nan=False).encode()))
+    return data
+
+
+def _segment(segment: LoggedSegment) -> dict[str, Any]:
+    score = segment.s_rel[0] if segment.s_rel else math.nan
+    return {
+        "start": segment.start,
+        "stop": segment.stop,
+        "caption": segment.caption,
+        "s_rel": score if math.isfinite(score) else None,
+    }
+
+
+def _cbr(graph: Graph, channel: ChannelBlock, generates: bool) -> dict[str, Any]:
+    ledger = graph.find(CbrLedger) if generates else graph.find(TextCbrLedger)
+    counted = channel.symbol_count
+    if ledger.total_symbols != counted:
+        raise RuntimeError(f"the ledger has {ledger.total_symbols} symbols, the channel counted {counted}")
+    parts = {r.name: {"symbols": r.symbols, "cbr": r.cbr, "bytes": r.payload_bytes} for r in ledger.rows}
+    return {"total": ledger.cbr, "symbols": counted, "parts": parts}
+
+
+def _quality(graph: Graph, generates: bool) -> dict[str, float | None]:
+    if not generates:
+        return {"psnr_db": None, "ssim": None}
+    return {"psnr_db": graph.find(PsnrMeter).mean, "ssim": graph.find(SsimMeter).mean}
+
+
+def _blocks(run: Run) -> list[dict[str, Any]]:
+    return [
+        {"name": b.name, "items": b.items, "elements": b.elements, "busy_s": b.busy_s, "wait_s": b.wait_s}
+        for b in run.blocks
+    ]
+
+
+def _report(
+    graph: Graph, scheme: Scheme, data: dict[str, Any], video: Path, out: Path, captions: list[str | None]
+) -> None:
+    shots: list[Shot] = []
+    psnr: list[float] = []
+    if scheme.name != "text-only":
+        psnr = graph.find(PsnrMeter).per_frame
+        keyframes = data["keyframes"]
+        shots = _shots(video, out / "received.mp4", _chosen(keyframes, data["video"]["frames"], 12), set(keyframes))
+        few = set(_chosen(keyframes, data["video"]["frames"], 5))
+        figure = strip([s for s in shots if s.index in few] or shots[:5], psnr, graph.name)
+        _write(out / "strip.png", lambda f: figure.savefig(f, format="png", dpi=110))
+    scores = [s for entry in graph.find(SegmentLog).entries for s in entry.s_rel]
+    threshold = scheme.threshold if scheme.name != "skim-sfa" else None
+    figures = plots(psnr, scores, data["keyframes"], threshold, graph.find(ConstellationMeter).symbols)
+    with NamedTemporaryFile(suffix=".svg", dir=out) as file:
+        graph.draw(file.name)
+        drawing = Path(file.name).read_text()
+        figures["graph"] = drawing[drawing.index("<svg") :]
+    page = html_page(data, shots, figures, captions)
+    _write(out / "report.html", lambda f: f.write(page.encode()))
+
+
+def _chosen(keyframes: list[int], frames: int, most: int) -> list[int]:
+    """Frames worth showing: keyframes, and the middles of the segments that follow them, spread over the video."""
+    bounds = [*keyframes, frames]
+    pairs = [(a, (a + b) // 2) for a, b in pairwise(bounds)]
+    wanted = np.unique(np.linspace(0, len(pairs) - 1, min(len(pairs), (most + 1) // 2)).round().astype(int))
+    return sorted({index for i in wanted for index in pairs[i]})[:most]
+
+
+def _shots(video: Path, received: Path, wanted: list[int], keyframes: set[int]) -> list[Shot]:
+    sent, got = _frames(video, set(wanted)), _frames(received, set(wanted))
+    return [Shot(i, i in keyframes, sent[i], got[i]) for i in wanted if i in sent and i in got]
+
+
+def _frames(path: Path, wanted: set[int]) -> dict[int, np.ndarray]:
+    source, found = VideoFile(path=str(path)), {}
+    source.start()
+    try:
+        for frame in source.work():
+            if frame.index in wanted:
+                found[frame.index] = frame.pixels
+            if len(found) == len(wanted):
+                break
+    finally:
+        source.stop()
+    return found
+
+
+def _write(path: Path, write: Callable[[Any], Any]) -> None:
+    """Write a file beside its final name and move it there when it is complete."""
+    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        try:
+            write(file)
+            file.flush()
+            os.chmod(file.name, 0o644)
+            os.replace(file.name, path)
+        except BaseException:
+            os.unlink(file.name)
+            raise

@@ -1,0 +1,165 @@
+"""The whole LGVSC link as a graph (paper, fig. 2): SKEM with DSA, or SKIM with SFA, over any channel block."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lgvsc_flow import Block, Graph
+from lgvsc_flow.blocks.channel import AwgnChannel, Equalizer, RayleighChannel
+from lgvsc_flow.blocks.metrics import (
+    CbrLedger,
+    CollectCaptions,
+    ConstellationMeter,
+    PacketMeter,
+    PsnrMeter,
+    SegmentLog,
+    SsimMeter,
+)
+from lgvsc_flow.blocks.ntscc import NtsccDecoder, NtsccEncoder
+from lgvsc_flow.blocks.phy import (
+    BitRepeat,
+    CrcAppend,
+    CrcCheck,
+    Depacketizer,
+    LdpcDecoder,
+    LdpcEncoder,
+    LlrCombine,
+    Mcs,
+    Packetizer,
+    QamDemodulator,
+    QamModulator,
+    TimeDemultiplexer,
+    TimeMultiplexer,
+    choose_mcs,
+)
+from lgvsc_flow.blocks.semantic import (
+    FlowDecoder,
+    FlowEncoder,
+    SegmentSplitter,
+    Skem,
+    Skim,
+    TextDecoder,
+    TextEncoder,
+)
+from lgvsc_flow.blocks.video import SideBySideWriter, VideoFile, VideoInfo, VideoWriter
+from lgvsc_flow.blocks.world import DsaWorldModel, SfaWorldModel
+from lgvsc_flow.ports import BoundPort
+
+__all__ = ["CHANNELS", "SCHEMES", "ChannelBlock", "Scheme", "channel_block", "lgvsc", "receive", "transmit"]
+
+ChannelBlock = AwgnChannel | RayleighChannel
+CHANNELS: dict[str, type[AwgnChannel] | type[RayleighChannel]] = {"awgn": AwgnChannel, "rayleigh": RayleighChannel}
+SCHEMES = ("skem-dsa", "skim-sfa", "text-only")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scheme:
+    """What is sent, and how.
+
+    Attributes:
+        name: one of `SCHEMES`.
+        channel: one of `CHANNELS`.
+        esn0_db: mean Es/N0 of the channel, in dB.
+        threshold: eta_th of SKEM (paper, section II-C2).
+        segment_length: frames of a SKIM segment.
+        quality: rate of the keyframes; an average one takes a CBR of 0.01 * quality, see `NtsccEncoder`.
+        seed: the root seed.
+    """
+
+    name: str = "skem-dsa"
+    channel: str = "awgn"
+    esn0_db: float = 10.0
+    threshold: float = 0.35
+    segment_length: int = 20
+    quality: float = 3.0
+    seed: int = 0
+
+
+def channel_block(scheme: Scheme) -> ChannelBlock:
+    """The one block that is the channel."""
+    return CHANNELS[scheme.channel](esn0_db=scheme.esn0_db)
+
+
+def transmit(graph: Graph, mcs: Mcs, packets: Packetizer, crc: CrcAppend, modulator: QamModulator) -> None:
+    """Wire packets to symbols: CRC, channel code, repetition, modulation."""
+    graph.connect(packets, crc, LdpcEncoder(n=mcs.n, code_rate=mcs.code_rate), BitRepeat(times=mcs.repeats), modulator)
+
+
+def receive(graph: Graph, mcs: Mcs, received: BoundPort | Block, checked: CrcCheck) -> None:
+    """Wire equalized symbols to checked packets: the reverse of `transmit`."""
+    decoder = LdpcDecoder(n=mcs.n, code_rate=mcs.code_rate)
+    graph.connect(received, QamDemodulator(order=mcs.order), LlrCombine(times=mcs.repeats), decoder, checked)
+
+
+def lgvsc(scheme: Scheme, video: Path, info: VideoInfo, out: Path | None = None) -> Graph:
+    """The link from a video file to the rebuilt video, with its meters.
+
+    Args:
+        scheme: `skem-dsa` or `skim-sfa`, the channel and its Es/N0.
+        video: the file to send.
+        info: its size, frame rate and number of frames, agreed with the receiver beforehand.
+        out: a folder for `received.mp4` and `side_by_side.mp4`; None writes neither.
+    """
+    mcs = choose_mcs(scheme.esn0_db)
+    size = {"height": info.height, "width": info.width, "num_frames": info.num_frames}
+    cutter: Block
+    world: DsaWorldModel | SfaWorldModel
+    if scheme.name == "skem-dsa":
+        cutter, world = Skem(threshold=scheme.threshold), DsaWorldModel(**size)
+    else:
+        cutter = Skim(segment_length=scheme.segment_length)
+        world = SfaWorldModel(segment_length=scheme.segment_length, **size)
+    graph = Graph(f"LGVSC {scheme.name}, {scheme.channel} {scheme.esn0_db:g} dB", seed=scheme.seed)
+
+    splitter, keyframes = SegmentSplitter(), NtsccEncoder(snr_db=scheme.esn0_db, quality=scheme.quality)
+    captions, side = TextEncoder(), FlowEncoder()
+    packets, crc = Packetizer(block_bits=mcs.block_bits), CrcAppend(block_bits=mcs.block_bits)
+    modulator, burst = QamModulator(order=mcs.order), TimeMultiplexer(sig_repeats=mcs.sig_repeats)
+    graph.connect(VideoFile(path=str(video)), cutter, splitter)
+    graph.connect(splitter.captions, captions, packets.captions)
+    graph.connect(splitter.side, side, packets.side)
+    graph.connect(splitter.keyframes, keyframes)
+    graph.connect(keyframes.payloads, packets.hyperprior)
+    transmit(graph, mcs, packets, crc, modulator)
+    graph.connect(modulator, burst.digital)
+    graph.connect(keyframes.symbols, burst.analog)
+
+    bursts, checked, arrived = (
+        TimeDemultiplexer(sig_repeats=mcs.sig_repeats),
+        CrcCheck(block_bits=mcs.block_bits),
+        Depacketizer(block_bits=mcs.block_bits),
+    )
+    equalizer, decoder, texts = Equalizer(), NtsccDecoder(), TextDecoder()
+    graph.connect(burst, channel_block(scheme), equalizer, bursts)
+    receive(graph, mcs, bursts.digital, checked)
+    graph.connect(checked, arrived)
+    graph.connect(bursts.analog, decoder.received)
+    graph.connect(arrived.hyperprior, decoder.side)
+    graph.connect(decoder.keyframes, world.keyframes)
+    graph.connect(arrived.captions, texts, world.captions)
+    graph.connect(texts, CollectCaptions())
+    graph.connect(arrived.side, FlowDecoder(), world.side)
+
+    ledger, lost = CbrLedger(**size), PacketMeter(block_bits=mcs.block_bits)
+    graph.connect(captions, ledger.captions)
+    graph.connect(side, ledger.side)
+    graph.connect(keyframes.payloads, ledger.hyperprior)
+    graph.connect(crc, ledger.bits)
+    graph.connect(modulator, ledger.digital)
+    graph.connect(keyframes.symbols, ledger.keyframes)
+    graph.connect(burst, ledger.channel)
+    graph.connect(packets, lost.sent)
+    graph.connect(checked, lost.received)
+    graph.connect(equalizer, ConstellationMeter())
+    graph.connect(cutter, SegmentLog())
+    reference, psnr, ssim = VideoFile(path=str(video), name="Reference"), PsnrMeter(), SsimMeter()
+    for meter in (psnr, ssim):
+        graph.connect(reference, meter.sent)
+        graph.connect(world, meter.received)
+    if out is not None:
+        both = SideBySideWriter(path=str(out / "side_by_side.mp4"), fps=info.fps)
+        graph.connect(world, VideoWriter(path=str(out / "received.mp4"), fps=info.fps))
+        graph.connect(reference, both.left)
+        graph.connect(world, both.right)
+    return graph

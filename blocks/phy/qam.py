@@ -10,7 +10,16 @@ from numba import njit
 from lgvsc_flow import Block, In, Out, setting
 from lgvsc_flow.items import Bits, Llrs, Received, Symbols
 
-__all__ = ["LLR_MAX", "ORDERS", "QamDemodulator", "QamModulator", "amplitudes", "constellation", "demodulate", "modulate"]
+__all__ = [
+    "LLR_MAX",
+    "ORDERS",
+    "QamDemodulator",
+    "QamModulator",
+    "amplitudes",
+    "constellation",
+    "demodulate",
+    "modulate",
+]
 
 ORDERS = (4, 16, 64, 256)
 LLR_MAX = 1e6
@@ -72,9 +81,7 @@ def modulate(bits: np.ndarray, order: int) -> np.ndarray:
 
 
 @njit(nogil=True, cache=True)
-def _matched(
-    symbols: np.ndarray, gain: np.ndarray, noise_variance: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _matched(symbols: np.ndarray, gain: np.ndarray, noise_variance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Equalized dimensions float32 [2, n] and their weight |gain|^2 / noise_variance [n]; weight 0 for an erasure."""
     n = symbols.size
     many_gains, many_noises = gain.size > 1, noise_variance.size > 1

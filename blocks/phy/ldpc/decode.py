@@ -168,7 +168,5 @@ def decode(llrs: np.ndarray, code: LdpcCode, *, max_iterations: int = 40, factor
     """
     if llrs.size % code.n:
         raise ValueError(f"a burst must hold whole codewords of n={code.n}.")
-    found = _decode(
-        llrs, code.n, code.z, code.starts, code.columns, code.shifts, max_iterations, np.float32(factor)
-    )
+    found = _decode(llrs, code.n, code.z, code.starts, code.columns, code.shifts, max_iterations, np.float32(factor))
     return Decoded(*found)

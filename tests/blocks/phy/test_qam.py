@@ -143,9 +143,11 @@ def test_empty_bursts():
 
 
 def test_messages():
-    with pytest.raises(BlockError, match=r"got Bits\[6\]; a burst must hold whole symbols of 4 bits. \(from ValueError"):
+    with pytest.raises(
+        BlockError, match=r"got Bits\[6\]; a burst must hold whole symbols of 4 bits. \(from ValueError"
+    ):
         run_block(QamModulator(order=16), [np.zeros(6, np.uint8)])
-    with pytest.raises(SettingError, match="QamModulator.order is one of 4, 16, 64, 256; got 8"):
+    with pytest.raises(SettingError, match=r"QamModulator.order is one of 4, 16, 64, 256; got 8"):
         QamModulator(order=8)
     with pytest.raises(BlockError, match="gain has 2 values for 3 symbols; it is a scalar or one each"):
         run_block(QamDemodulator(order=4), [received(np.ones(3), np.ones(2))])

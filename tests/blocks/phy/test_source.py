@@ -23,5 +23,5 @@ def test_no_bursts():
 
 
 def test_a_burst_has_bits():
-    with pytest.raises(SettingError, match="RandomBits.n must be >= 1, got 0"):
+    with pytest.raises(SettingError, match=r"RandomBits.n must be >= 1, got 0"):
         RandomBits(n=0)

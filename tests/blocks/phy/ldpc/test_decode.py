@@ -97,7 +97,7 @@ def test_kernel_against_the_definition(n, rate):
 
 def test_a_right_word_is_never_spoilt_and_parity_is_reported():
     code = wifi_code(648, "1/2")
-    words, llrs = qpsk_llrs(code, 200, 1.2, seed=8)
+    _, llrs = qpsk_llrs(code, 200, 1.2, seed=8)
     h = code.parity_check().astype(np.float32)
     before = np.zeros(200, bool)
     for iterations in (1, 3, 5, 10, 20, 60):

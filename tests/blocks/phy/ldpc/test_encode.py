@@ -47,5 +47,5 @@ def test_messages():
     assert str(error.value) == (
         "LdpcEncoder, item 0: got Bits[323]; a burst must hold whole information words of k=324. (from ValueError)"
     )
-    with pytest.raises(SettingError, match="LdpcEncoder.code_rate is one of 1/2, 2/3, 3/4, 5/6; got '7/8'"):
+    with pytest.raises(SettingError, match=r"LdpcEncoder.code_rate is one of 1/2, 2/3, 3/4, 5/6; got '7/8'"):
         LdpcEncoder(code_rate="7/8")

@@ -83,7 +83,10 @@ def test_column_weights(n, rate):
 def test_shift_direction_is_that_of_an_independent_matrix():
     """SHA-256 over the sorted (check, bit) pairs of AFF3CT's WIFI_540_648.alist, which is n=648 r=5/6."""
     pairs = np.argwhere(wifi_code(648, "5/6").parity_check()).astype("<u2")
-    assert hashlib.sha256(pairs.tobytes()).hexdigest() == "d35ad9bc39f80f6ed5ef3339d0372a708f08c277d7985d3990607acd8e9b598d"
+    assert (
+        hashlib.sha256(pairs.tobytes()).hexdigest()
+        == "d35ad9bc39f80f6ed5ef3339d0372a708f08c277d7985d3990607acd8e9b598d"
+    )
 
 
 @pytest.mark.parametrize(("n", "rate"), CODES)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -117,5 +118,5 @@ def _is_cut(before: list[_Look], after: list[_Look]) -> bool:
     colours = min(_colour_step(a, b) for a in before[-2:] for b in after)
     if colours < _MIN_COLOURS:
         return False
-    sides = [_step(a, b) for side in (before, after) for a, b in zip(side, side[1:], strict=False)]
+    sides = [_step(a, b) for side in (before, after) for a, b in pairwise(side)]
     return _step(last, first) > _RATIO * max(sides, default=0.0)

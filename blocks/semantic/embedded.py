@@ -98,7 +98,7 @@ class EmbeddingJudge:
         width: scale of the logistic, in cosine.
     """
 
-    def __init__(self, centre: float = 0.75, width: float = 0.07) -> None:
+    def __init__(self, centre: float = 0.741, width: float = 0.056) -> None:
         if not (-1 <= centre <= 1 and width > 0):
             raise SettingError(f"EmbeddingJudge takes -1 <= centre <= 1 and width > 0, got {centre} and {width}")
         self.centre, self.width = centre, width

@@ -35,7 +35,7 @@ class MiniLmJudge:
     """
 
     def __init__(
-        self, centre: float = 0.55, width: float = 0.07, device: str = "cpu", folder: str | Path | None = None
+        self, centre: float = 0.6, width: float = 0.05, device: str = "cpu", folder: str | Path | None = None
     ) -> None:
         if not (-1 <= centre <= 1 and width > 0):
             raise SettingError(f"MiniLmJudge takes -1 <= centre <= 1 and width > 0, got {centre} and {width}")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lgvsc_flow.blocks.metrics.constellation import ConstellationMeter
     from lgvsc_flow.blocks.metrics.distortion import PsnrMeter, SsimMeter
     from lgvsc_flow.blocks.metrics.errors import BerMeter, PacketMeter
+    from lgvsc_flow.blocks.metrics.segments import LoggedSegment, SegmentLog
 
 __all__ = [
     "BerMeter",
@@ -35,8 +36,10 @@ __all__ = [
     "CollectSideInfo",
     "CollectSymbols",
     "ConstellationMeter",
+    "LoggedSegment",
     "PacketMeter",
     "PsnrMeter",
+    "SegmentLog",
     "SsimMeter",
     "TextCbrLedger",
 ]
@@ -46,6 +49,7 @@ _HOMES = {
     "constellation": ("ConstellationMeter",),
     "distortion": ("PsnrMeter", "SsimMeter"),
     "errors": ("BerMeter", "PacketMeter"),
+    "segments": ("LoggedSegment", "SegmentLog"),
 }
 _MODULES = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -1,0 +1,173 @@
+"""The receiver's timeline: which frames to make from which keyframes, whatever was lost on the way.
+
+The rules are written down in docs/world.md.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lgvsc_flow.items import Caption, Keyframe, SideInfo
+
+__all__ = ["Span", "Timeline"]
+
+CAPTION = "lost captions"
+SIDE = "lost side information"
+KEYFRAME = "lost keyframes"
+CONTRADICTION = "contradictory side information"
+UNCLAIMED = "frames of no segment"
+
+
+@dataclass(frozen=True, eq=False)
+class Span:
+    """Frames `start` to `stop` (exclusive), made from the keyframe at `start` and the one at `stop`.
+
+    A lost keyframe joins its segment to the one before it, so a span covers one segment or several; `caption` and
+    `side` are in the span's own terms (`side.start`, `side.length`, `side.cut_at`).
+    """
+
+    index: int
+    start: int
+    stop: int
+    first: np.ndarray | None
+    last: np.ndarray | None
+    caption: Caption
+    side: SideInfo
+
+
+@dataclass(eq=False)
+class _Entry:
+    """A segment as it arrived; `start` and `stop` are guesses until its side information is believed."""
+
+    index: int
+    keyframe: np.ndarray | None
+    caption: Caption
+    side: SideInfo | None
+    start: int = 0
+    stop: int = 0
+
+
+class Timeline:
+    """Turns received segments into spans that cover frames 0 to `num_frames` exactly once, in order.
+
+    A span is given out as soon as the segment behind it has arrived with its place and its keyframe. `concealed`
+    counts what was lost or not believed.
+
+    Args:
+        num_frames: frames of the whole video, agreed beforehand.
+        join: whether a segment without a keyframe joins the one before it; a model that generates from text alone
+            makes each for itself.
+    """
+
+    def __init__(self, num_frames: int, join: bool = True) -> None:
+        self.num_frames, self.join = num_frames, join
+        self.concealed: Counter[str] = Counter({CAPTION: 0, SIDE: 0, KEYFRAME: 0, CONTRADICTION: 0, UNCLAIMED: 0})
+        self._open: list[_Entry] = []
+        self._position = 0
+
+    def push(self, keyframe: Keyframe, caption: Caption, side: SideInfo) -> Iterator[Span]:
+        """Take the next segment, and give out the spans that it completes."""
+        self.concealed[CAPTION] += caption.lost
+        self.concealed[KEYFRAME] += keyframe.pixels is None
+        entry = _Entry(keyframe.index, keyframe.pixels, caption, None)
+        if side.lost:
+            self.concealed[SIDE] += 1
+        elif self._believable(side):
+            entry.side = side
+            entry.start, entry.stop = side.start, side.start + side.length
+        else:
+            self.concealed[CONTRADICTION] += 1
+        if self._open and entry.side is not None and entry.keyframe is not None:
+            yield from self._release(entry.start, entry.keyframe)
+        self._open.append(entry)
+
+    def finish(self) -> Iterator[Span]:
+        """Give out the rest, up to the last frame of the video."""
+        yield from self._release(self.num_frames, None)
+
+    def _believable(self, side: SideInfo) -> bool:
+        """Whether side information agrees with itself, with the session, and with the segments before it."""
+        known = next((i for i in reversed(range(len(self._open))) if self._open[i].side is not None), None)
+        earliest = self._position if known is None else self._open[known].stop
+        unknown = len(self._open) - (0 if known is None else known + 1)
+        follows = side.start >= earliest if unknown else side.start == earliest
+        inside = side.length >= 1 and side.start + side.length <= self.num_frames
+        return follows and inside and (side.cut_at is None or 1 <= side.cut_at <= side.length)
+
+    def _release(self, end: int, keyframe: np.ndarray | None) -> Iterator[Span]:
+        entries, self._open = self._open, []
+        self._place(entries, end)
+        position = self._position
+        if not entries:
+            # Nothing arrived at all; the frames are still owed.
+            nothing = SideInfo(0, lost=True)
+            entries = [_Entry(0, None, Caption(0, None, lost=True), nothing, position, end)]
+            self.concealed[UNCLAIMED] += end - position
+        if entries[-1].stop < end:
+            self.concealed[UNCLAIMED] += end - entries[-1].stop
+            entries[-1].stop = end
+        groups: list[list[_Entry]] = []
+        for entry in entries:
+            if entry.stop == entry.start:
+                continue
+            if groups and entry.keyframe is None and self.join:
+                groups[-1].append(entry)
+            else:
+                groups.append([entry])
+        for group, following in zip(groups, [*groups[1:], None], strict=True):
+            last = keyframe if following is None else following[0].keyframe
+            yield from _spans(group, last)
+        self._position = end
+
+    def _place(self, entries: list[_Entry], end: int) -> None:
+        """Give segments of unknown place an even share of the gap that they are in."""
+        at, waiting = self._position, list[_Entry]()
+        for entry in entries:
+            if entry.side is None:
+                waiting.append(entry)
+                continue
+            _share(waiting, at, entry.start)
+            waiting, at = [], entry.stop
+        if len(waiting) > 1 and end == self.num_frames and end > at:
+            # The stream closes with a segment of one frame, the last of the video.
+            closing = waiting.pop()
+            closing.start, closing.stop = end - 1, end
+            _share(waiting, at, end - 1)
+        else:
+            _share(waiting, at, end)
+
+
+def _share(entries: list[_Entry], start: int, stop: int) -> None:
+    count = len(entries)
+    for i, entry in enumerate(entries):
+        entry.start = start + i * (stop - start) // count
+        entry.stop = start + (i + 1) * (stop - start) // count
+
+
+def _spans(group: list[_Entry], last: np.ndarray | None) -> Iterator[Span]:
+    """A group of segments with one keyframe, at its front, as one span; as two where several cuts are inside."""
+    head, stop = group[0], group[-1].stop
+    sides = [e.side for e in group if e.side is not None and not e.side.lost]
+    cuts = [s.start + s.cut_at for s in sides if s.cut_at is not None]
+    caption = next((e.caption for e in group if not e.caption.lost), head.caption)
+    frames = sum(s.length for s in sides)
+    motion = sum(s.motion * s.length for s in sides) / frames if frames else 0.0
+    lost = len(sides) < len(group)
+    side = SideInfo(head.index, head.start, stop - head.start, None, motion, lost=lost)
+    whole = Span(head.index, head.start, stop, head.keyframe, last, caption, side)
+    if not cuts:
+        yield whole
+        return
+    if len(cuts) == 1:
+        yield replace(whole, side=replace(side, cut_at=cuts[0] - head.start))
+        return
+    # Shots between the first and the last cut have no keyframe.
+    middle = cuts[0]
+    before = replace(side, length=middle - head.start)
+    after = replace(side, start=middle, length=stop - middle, cut_at=cuts[-1] - middle)
+    yield replace(whole, stop=middle, last=None, side=before)
+    yield replace(whole, start=middle, first=None, side=after)

@@ -1,0 +1,222 @@
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lgvsc_flow.blocks.video.synthetic import scene_frame
+from lgvsc_flow.blocks.world import Dsa, DsaWorldModel, InterpolatorModel, LengthGrid, WorldModel
+from lgvsc_flow.blocks.world.dsa import retimed
+from lgvsc_flow.errors import BlockError, SettingError
+from lgvsc_flow.items import Caption, Frame, Keyframe, SideInfo
+from lgvsc_flow.testing import run_block
+
+H, W = 24, 32
+CAPTION = Caption(0, "a street")
+
+
+def plain(value: int) -> np.ndarray:
+    return np.full((H, W, 3), value, np.uint8)
+
+
+class Ramp(WorldModel):
+    """A model of fixed lengths: greys that go from the first keyframe to the last; it notes what it was asked for."""
+
+    name = "ramp"
+
+    def __init__(self, step: int = 8, longest: int | None = None) -> None:
+        self.length_grid, self.max_frames = LengthGrid(step), longest
+        self.asked: list[tuple[int | None, int | None, int]] = []
+        self.loads = 0
+        self.weights = np.arange(5)
+
+    def load(self) -> None:
+        self.loads += 1
+
+    def generate(self, first: Any, last: Any, caption: Any, side: Any, num_frames: int, rng: Any) -> list[np.ndarray]:
+        assert num_frames % self.length_grid.step == 0
+        assert self.max_frames is None or num_frames <= self.max_frames
+        ends = [None if p is None else int(p[0, 0, 0]) for p in (first, last)]
+        self.asked.append((ends[0], ends[1], num_frames))
+        a, b = (ends[0] if ends[0] is not None else ends[1], ends[1] if ends[1] is not None else ends[0])
+        assert a is not None
+        assert b is not None
+        return [plain(round(a + (b - a) * i / num_frames)) for i in range(num_frames)]
+
+
+def values(frames: Any) -> list[int]:
+    return [int(f[0, 0, 0]) for f in frames]
+
+
+def stream(lengths: list[int], cuts: dict[int, int] | None = None, shots: list[int] | None = None) -> list[list[Any]]:
+    """Keyframes, captions and side information of segments of these lengths and a closing frame."""
+    starts = np.cumsum([0, *lengths]).tolist()
+    keys = [Keyframe(i, scene_frame(H, W, shots[i] if shots else 0, s)) for i, s in enumerate(starts)]
+    captions = [Caption(i, "a street") for i in range(len(starts))]
+    sides = [SideInfo(i, s, n, (cuts or {}).get(i)) for i, (s, n) in enumerate(zip(starts, lengths, strict=False))]
+    sides.append(SideInfo(len(lengths), starts[-1], 1, closing=True))
+    return [keys, captions, sides]
+
+
+def rebuild(items: list[list[Any]], num_frames: int, **settings: Any) -> list[Frame]:
+    return list(run_block(DsaWorldModel(num_frames=num_frames, height=H, width=W, **settings), *items))
+
+
+@pytest.mark.parametrize("step", [1, 4, 8])
+def test_any_length_from_a_model_of_fixed_lengths(step: int) -> None:
+    model = Ramp(step)
+    weights = model.weights
+    for count in range(1, 80):
+        dsa = Dsa(model, H, W)
+        made = values(
+            dsa.generate(plain(0), plain(200), CAPTION, SideInfo(0, 0, count), count, np.random.default_rng(0))
+        )
+        assert len(made) == count
+        assert made[0] == 0
+        # Retimed: each frame is within half a step of the grid of where it belongs.
+        assert all(abs(v - 200 * i / count) <= 100 / model.length_grid.at_least(count) + 1 for i, v in enumerate(made))
+    assert model.weights is weights
+    assert {asked[2] for asked in model.asked} == {n for n in range(step, 81) if n % step == 0 and n < 80 + step - 1}
+
+
+def test_long_segments_are_chained_with_one_frame_of_overlap() -> None:
+    model = Ramp(8, longest=17)
+    made = values(
+        Dsa(model, H, W).generate(plain(10), plain(90), CAPTION, SideInfo(0, 0, 40), 40, np.random.default_rng(0))
+    )
+    assert len(made) == 40
+    assert model.asked == [(10, None, 16), (10, None, 16), (10, 90, 16)]
+    assert made[:30] == [10] * 30
+    assert made[-1] >= 80
+
+
+def test_frames_on_the_two_sides_of_a_cut_are_made_apart() -> None:
+    model = Ramp(1)
+    made = Dsa(model, H, W).generate(
+        plain(10), plain(90), CAPTION, SideInfo(0, 0, 7, cut_at=5), 7, np.random.default_rng(0)
+    )
+    assert values(made) == [10] * 5 + [90] * 2
+    assert model.asked == [(10, None, 5), (None, 90, 2)]
+    at_end = Dsa(model, H, W).generate(
+        plain(10), plain(90), CAPTION, SideInfo(0, 0, 7, cut_at=7), 7, np.random.default_rng(0)
+    )
+    assert values(at_end) == [10] * 7
+
+
+def test_without_keyframes_the_last_picture_is_held_and_grey_before_any() -> None:
+    dsa, rng = Dsa(InterpolatorModel(), H, W), np.random.default_rng(0)
+    assert values(dsa.generate(None, None, CAPTION, SideInfo(0, 0, 2), 2, rng)) == [128, 128]
+    list(dsa.generate(plain(7), None, CAPTION, SideInfo(0, 0, 2), 2, rng))
+    assert values(dsa.generate(None, None, CAPTION, SideInfo(0, 0, 2), 2, rng)) == [7, 7]
+
+
+def test_retimed_keeps_the_ends() -> None:
+    def numbers(made: int, count: int) -> list[int]:
+        return [int(f[0]) for f in retimed((np.array([i]) for i in range(made)), made, count)]
+
+    assert numbers(8, 5) == [0, 2, 3, 5, 6]
+    assert numbers(8, 1) == [0]
+    assert numbers(8, 8) == list(range(8))
+
+
+def test_block_sends_every_frame_once_in_order_with_the_keyframes_in_place() -> None:
+    items = stream([5, 1, 8])
+    frames = rebuild(items, 15, fps="30000/1001")
+    assert [f.index for f in frames] == list(range(15))
+    assert frames[10].time_s == pytest.approx(10 * 1001 / 30000)
+    for start, key in zip((0, 5, 6, 14), items[0], strict=True):
+        assert np.array_equal(frames[start].pixels, key.pixels)
+
+
+def test_no_frame_mixes_two_shots() -> None:
+    items = stream([6, 6], cuts={0: 6, 1: 2}, shots=[0, 1, 2])
+    frames = rebuild(items, 13)
+    for i, frame in enumerate(frames):
+        shot = 0 if i < 6 else 1 if i < 8 else 2
+        assert np.array_equal(frame.pixels, items[0][shot].pixels), i
+
+
+def test_same_seed_same_frames_and_segments_do_not_depend_on_each_other() -> None:
+    class Noise(Ramp):
+        def generate(self, *args: Any) -> list[np.ndarray]:
+            count, rng = args[4], args[5]
+            return [rng.integers(0, 256, (H, W, 3)).astype(np.uint8) for _ in range(count)]
+
+    runs = [rebuild(stream([4, 6]), 11, model=Noise(1)) for _ in range(2)]
+    assert all(np.array_equal(a.pixels, b.pixels) for a, b in zip(*runs, strict=True))
+    # Another length of the first segment shifts the second, and changes no frame of the first.
+    other = rebuild(stream([3, 7]), 11, model=Noise(1))
+    assert all(np.array_equal(other[i].pixels, runs[0][i].pixels) for i in range(3))
+
+
+def lose(items: list[list[Any]], keys: set[int], captions: set[int], sides: set[int]) -> list[list[Any]]:
+    return [
+        [Keyframe(k.index, None, lost=True) if k.index in keys else k for k in items[0]],
+        [Caption(c.index, None, lost=True) if c.index in captions else c for c in items[1]],
+        [SideInfo(s.index, lost=True) if s.index in sides else s for s in items[2]],
+    ]
+
+
+def test_any_loss_still_gives_the_full_video_and_is_counted() -> None:
+    items, rng = stream([5, 2, 8, 4]), np.random.default_rng(3)
+    for _ in range(25):
+        keys, captions, sides = (set(np.flatnonzero(rng.random(5) < 0.5).tolist()) for _ in range(3))
+        block = DsaWorldModel(num_frames=20, height=H, width=W)
+        frames = run_block(block, *lose(items, keys, captions, sides))
+        assert [f.index for f in frames] == list(range(20))
+        assert block.concealed["lost keyframes"] == len(keys)
+        assert block.concealed["lost captions"] == len(captions)
+        assert block.concealed["lost side information"] == len(sides)
+
+
+def test_everything_lost_is_grey_and_nothing_sent_as_well() -> None:
+    every = {0, 1, 2}
+    for items in (lose(stream([5, 8]), every, every, every), [[], [], []]):
+        frames = rebuild(items, 14)
+        assert len(frames) == 14
+        assert all((f.pixels == 128).all() for f in frames)
+
+
+def test_one_frame_video() -> None:
+    frames = rebuild(stream([]), 1)
+    assert len(frames) == 1
+    assert np.array_equal(frames[0].pixels, scene_frame(H, W, 0, 0))
+
+
+def test_the_model_is_loaded_once() -> None:
+    model = Ramp(1)
+    rebuild(stream([3, 5, 2]), 11, model=model)
+    assert model.loads == 1
+
+
+def test_a_model_that_sends_too_few_frames_is_named() -> None:
+    class Short(Ramp):
+        def generate(self, *args: Any) -> list[np.ndarray]:
+            return super().generate(*args)[:-1]
+
+    with pytest.raises(BlockError, match="the world model ramp made 2 frames where 3 were asked for"):
+        rebuild(stream([3]), 4, model=Short(1))
+
+
+def test_mistakes() -> None:
+    keys, captions, sides = stream([3])
+    with pytest.raises(BlockError, match="are of segments 0, 1 and 0; the streams are out of step"):
+        rebuild([keys, captions[::-1], sides], 4)
+    wrong = [Keyframe(0, np.zeros((8, 8, 3), np.uint8)), keys[1]]
+    with pytest.raises(BlockError, match=r"keyframe 0 is 8x8, the session was described as 24x32; set DsaWorldModel's"):
+        rebuild([wrong, captions, sides], 4)
+    with pytest.raises(SettingError, match=r"DsaWorldModel.model is one of interpolator; got 'sora'"):
+        DsaWorldModel(num_frames=1, height=1, width=1, model="sora")
+    with pytest.raises(SettingError, match="fps is a number above 0"):
+        DsaWorldModel(num_frames=1, height=1, width=1, fps=0)
+    with pytest.raises(SettingError, match="num_frames must be >= 1 frames, got 0"):
+        DsaWorldModel(num_frames=0, height=1, width=1)
+
+
+def test_iterators_are_lazy() -> None:
+    """A long segment is never in memory as a whole."""
+    frames: Iterator[np.ndarray] = Dsa(InterpolatorModel(), H, W).generate(
+        plain(1), plain(9), CAPTION, SideInfo(0, 0, 10**9), 10**9, np.random.default_rng(0)
+    )
+    assert int(next(frames)[0, 0, 0]) == 1
+    assert int(next(frames)[0, 0, 0]) == 1

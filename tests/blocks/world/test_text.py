@@ -1,0 +1,44 @@
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lgvsc_flow.blocks.world import InterpolatorModel, TextWorldModel, WorldModel
+from lgvsc_flow.errors import BlockError, SettingError
+from lgvsc_flow.items import Caption
+from lgvsc_flow.testing import run_block
+
+SIZE: dict[str, Any] = {"height": 4, "width": 4, "num_frames": 10}
+
+
+class Grey(WorldModel):
+    """Makes frames whose grey is the length of the caption."""
+
+    name = "grey"
+    from_text = True
+
+    def generate(
+        self, first: Any, last: Any, caption: Caption, side: Any, num_frames: int, rng: Any
+    ) -> list[np.ndarray]:
+        assert first is None
+        assert last is None
+        return [np.full((4, 4, 3), len(caption.text or ""), np.uint8)] * num_frames
+
+
+def captions() -> list[Caption]:
+    return [Caption(0, "a"), Caption(1, None, lost=True), Caption(2, "ccc"), Caption(3, "dddd")]
+
+
+def test_refuses_without_a_model_and_says_what_to_do() -> None:
+    with pytest.raises(BlockError, match=r"Text-only needs a world model that generates from captions alone"):
+        run_block(TextWorldModel(**SIZE), captions())
+    with pytest.raises(SettingError, match="must generate from text"):
+        TextWorldModel(model=InterpolatorModel(), **SIZE)
+
+
+def test_captions_share_the_video() -> None:
+    block = TextWorldModel(model=Grey(), **SIZE)
+    frames = run_block(block, captions())
+    assert [int(f.pixels[0, 0, 0]) for f in frames] == [1, 1, 1, 0, 0, 0, 3, 3, 3, 4]
+    assert [f.index for f in frames] == list(range(10))
+    assert block.concealed == {"lost captions": 1}

@@ -130,7 +130,8 @@ def _report(
         _write(out / "strip.png", lambda f: figure.savefig(f, format="png", dpi=110))
     scores = [s for entry in graph.find(SegmentLog).entries for s in entry.s_rel]
     threshold = scheme.threshold if scheme.name != "skim-sfa" else None
-    figures = plots(psnr, scores, data["keyframes"], threshold, graph.find(ConstellationMeter).symbols)
+    constellations = {b.name: b.symbols for b in graph.blocks if isinstance(b, ConstellationMeter)}
+    figures = plots(psnr, scores, data["keyframes"], threshold, constellations)
     with NamedTemporaryFile(suffix=".svg", dir=out) as file:
         graph.draw(file.name)
         drawing = Path(file.name).read_text()

@@ -64,6 +64,7 @@ class Scheme:
         threshold: eta_th of SKEM (paper, section II-C2).
         segment_length: frames of a SKIM segment.
         quality: rate of the keyframes; an average one takes a CBR of 0.01 * quality, see `NtsccEncoder`.
+        weights: the NTSCC model: a safetensors file, or `embedded`.
         seed: the root seed.
     """
 
@@ -73,6 +74,7 @@ class Scheme:
     threshold: float = 0.35
     segment_length: int = 20
     quality: float = 3.0
+    weights: str = "embedded"
     seed: int = 0
 
 
@@ -112,7 +114,10 @@ def lgvsc(scheme: Scheme, video: Path, info: VideoInfo, out: Path | None = None)
         world = SfaWorldModel(segment_length=scheme.segment_length, **size)
     graph = Graph(f"LGVSC {scheme.name}, {scheme.channel} {scheme.esn0_db:g} dB", seed=scheme.seed)
 
-    splitter, keyframes = SegmentSplitter(), NtsccEncoder(snr_db=scheme.esn0_db, quality=scheme.quality)
+    splitter, keyframes = (
+        SegmentSplitter(),
+        NtsccEncoder(snr_db=scheme.esn0_db, quality=scheme.quality, weights=scheme.weights),
+    )
     captions, side = TextEncoder(), FlowEncoder()
     packets, crc = Packetizer(block_bits=mcs.block_bits), CrcAppend(block_bits=mcs.block_bits)
     modulator, burst = QamModulator(order=mcs.order), TimeMultiplexer(sig_repeats=mcs.sig_repeats)
@@ -130,7 +135,7 @@ def lgvsc(scheme: Scheme, video: Path, info: VideoInfo, out: Path | None = None)
         CrcCheck(block_bits=mcs.block_bits),
         Depacketizer(block_bits=mcs.block_bits),
     )
-    equalizer, decoder, texts = Equalizer(), NtsccDecoder(), TextDecoder()
+    equalizer, decoder, texts = Equalizer(), NtsccDecoder(weights=scheme.weights), TextDecoder()
     graph.connect(burst, channel_block(scheme), equalizer, bursts)
     receive(graph, mcs, bursts.digital, checked)
     graph.connect(checked, arrived)
@@ -151,7 +156,8 @@ def lgvsc(scheme: Scheme, video: Path, info: VideoInfo, out: Path | None = None)
     graph.connect(burst, ledger.channel)
     graph.connect(packets, lost.sent)
     graph.connect(checked, lost.received)
-    graph.connect(equalizer, ConstellationMeter())
+    graph.connect(bursts.digital, ConstellationMeter(name="digital symbols"))
+    graph.connect(bursts.analog, ConstellationMeter(name="keyframe symbols"))
     graph.connect(cutter, SegmentLog())
     reference, psnr, ssim = VideoFile(path=str(video), name="Reference"), PsnrMeter(), SsimMeter()
     for meter in (psnr, ssim):

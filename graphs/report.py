@@ -161,9 +161,9 @@ def plots(
     scores: Sequence[float],
     keyframes: Sequence[int],
     threshold: float | None,
-    symbols: np.ndarray,
+    constellations: dict[str, np.ndarray],
 ) -> dict[str, str]:
-    """PSNR and PSSS over time, and the constellation, as SVG texts."""
+    """PSNR and PSSS over time, and a constellation for each kind of symbols, as SVG texts."""
     from matplotlib.figure import Figure
 
     made = {}
@@ -184,16 +184,17 @@ def plots(
             axes.spines[["top", "right"]].set_visible(False)
         above.set_title("green lines: keyframes", fontsize=8, color=MARK, loc="right")
         made["time"] = _svg(figure)
-    if symbols.size:
-        figure = Figure(figsize=(4.2, 4.2), layout="constrained")
-        axes = figure.subplots()
-        points = symbols[np.isfinite(symbols)]
-        axes.plot(points.real, points.imag, ".", ms=1.5, alpha=0.35, color=SENT, rasterized=True)
-        axes.set_aspect("equal")
-        axes.set_xlim(-2.2, 2.2)
-        axes.set_ylim(-2.2, 2.2)
-        axes.set_xlabel("in phase")
-        axes.set_ylabel("quadrature")
+    shown = {name: symbols[np.isfinite(symbols)] for name, symbols in constellations.items() if symbols.size}
+    if shown:
+        figure = Figure(figsize=(4.2 * len(shown), 4.4), layout="constrained")
+        for axes, (name, symbols) in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown.items(), strict=True):
+            axes.plot(symbols.real, symbols.imag, ".", ms=1.5, alpha=0.35, color=SENT, rasterized=True)
+            axes.set_aspect("equal")
+            axes.set_xlim(-2.4, 2.4)
+            axes.set_ylim(-2.4, 2.4)
+            axes.set_title(name, fontsize=10)
+            axes.set_xlabel("in phase")
+            axes.set_ylabel("quadrature")
         made["constellation"] = _svg(figure)
     return made
 

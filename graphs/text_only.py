@@ -49,6 +49,6 @@ def text_only(scheme: Scheme, video: Path, info: VideoInfo) -> Graph:
     graph.connect(modulator, ledger.channel)
     graph.connect(packets, lost.sent)
     graph.connect(checked, lost.received)
-    graph.connect(equalizer, ConstellationMeter())
+    graph.connect(equalizer, ConstellationMeter(name="digital symbols"))
     graph.connect(skem, SegmentLog())
     return graph

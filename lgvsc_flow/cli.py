@@ -57,6 +57,7 @@ LengthOption = Annotated[int, typer.Option("--segment-length", min=1, help="fram
 QualityOption = Annotated[
     float, typer.Option("--quality", min=0.1, max=15, help="of keyframes: an average one takes a CBR of 0.01 * quality")
 ]
+WeightsOption = Annotated[str, typer.Option("--weights", help="NTSCC model: a safetensors file, or embedded")]
 EngineOption = Annotated[EngineName, typer.Option("--engine", help="threads, or inline for debugging")]
 
 
@@ -79,6 +80,7 @@ def run(
     threshold: ThresholdOption = 0.35,
     segment_length: LengthOption = 20,
     quality: QualityOption = 3.0,
+    weights: WeightsOption = "embedded",
     engine: EngineOption = EngineName.THREADS,
 ) -> None:
     """Send a video over the whole link; write the rebuilt video, a report and run.json."""
@@ -92,6 +94,7 @@ def run(
         threshold=threshold,
         segment_length=segment_length,
         quality=quality,
+        weights=weights,
         seed=seed,
     )
     _show(send(chosen, video, out, engine=engine.value, progress=sys.stderr.isatty()), out)

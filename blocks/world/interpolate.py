@@ -17,6 +17,7 @@ __all__ = ["InterpolatorModel", "Motion", "estimate_motion", "interpolate", "lik
 
 # Chosen on bikes.mp4 (keyframes 8, 16 and 32 frames apart, and SKEM's), by mean PSNR; see docs/world.md.
 _PATCH, _STRIDE, _ITERATIONS = 12, 4, 32
+_COARSE = 24, 6  # patch and stride of the flow that tells shots apart; small patches match too much
 _TOLERANCE = 0.01  # of the picture's size: where the two flows disagree by this much, trust falls to 1/e
 _RELATIVE = 0.5  # and of the motion itself
 _NOISE = 2.0  # grey levels by which pictures may always differ
@@ -48,11 +49,12 @@ class Motion:
     backward_trust: np.ndarray
 
 
-def estimate_motion(first: np.ndarray, last: np.ndarray) -> Motion:
+def estimate_motion(first: np.ndarray, last: np.ndarray, patch: int = _PATCH, stride: int = _STRIDE) -> Motion:
     """Dense inverse search flow (Kroeger et al., ECCV 2016) both ways, with a forward-backward check.
 
     Args:
         first, last: uint8 [height, width, 3] RGB of one size, any size from 1x1.
+        patch, stride: size and distance of the patches that are matched, in pixels.
     """
     cv2 = _cv2()
     height, width = first.shape[:2]
@@ -62,8 +64,8 @@ def estimate_motion(first: np.ndarray, last: np.ndarray) -> Motion:
     if zoom > 1:
         greys = [cv2.resize(g, big, interpolation=cv2.INTER_CUBIC) for g in greys]
     search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    search.setPatchSize(_PATCH)
-    search.setPatchStride(_STRIDE)
+    search.setPatchSize(patch)
+    search.setPatchStride(stride)
     search.setGradientDescentIterations(_ITERATIONS)
     flows = []
     for one, other in (greys, greys[::-1]):
@@ -115,9 +117,7 @@ def _gain(here: np.ndarray, there: np.ndarray, flow: np.ndarray, grid: np.ndarra
     return np.asarray(np.exp(-ratio * ratio), np.float32).reshape(here.shape[:2])
 
 
-def interpolate(
-    first: np.ndarray, last: np.ndarray, num_frames: int, motion: Motion | None = None
-) -> Iterator[np.ndarray]:
+def interpolate(first: np.ndarray, last: np.ndarray, num_frames: int) -> Iterator[np.ndarray]:
     """Frames at times 0, 1/n ... (n-1)/n between two pictures: frame 0 is `first` itself, `last` would be frame n.
 
     Each frame gathers from both pictures along the flow, bent to its time for linear motion (Jiang et al., "Super
@@ -128,13 +128,12 @@ def interpolate(
     Args:
         first, last: uint8 [height, width, 3] RGB of one size.
         num_frames: n, 1 or more.
-        motion: `estimate_motion(first, last)` where it is known already.
     """
     yield first.copy()
     if num_frames == 1:
         return
     cv2 = _cv2()
-    motion = motion or estimate_motion(first, last)
+    motion = estimate_motion(first, last)
     forward, backward = motion.forward, motion.backward
     grid = _grid(*first.shape[:2])
     # Trust rides as a fourth channel, so that one sampling moves both.
@@ -153,12 +152,13 @@ def interpolate(
         yield np.rint(faded + trust * (moved - faded)).clip(0, 255).astype(np.uint8)
 
 
-def likeness(first: np.ndarray, last: np.ndarray, motion: Motion) -> float:
+def likeness(first: np.ndarray, last: np.ndarray) -> float:
     """Correlation of the fine detail of two pictures along their motion, -1 to 1.
 
     On bikes.mp4 it is 0.29 or more for keyframes of one shot (up to 32 frames apart), 0.20 or less across a cut.
     """
     cv2 = _cv2()
+    motion = estimate_motion(first, last, *_COARSE)
     details = []
     for picture in (first, last):
         grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
@@ -207,10 +207,9 @@ class InterpolatorModel(WorldModel):
             return
         if first.shape != last.shape:
             raise ValueError(f"keyframes of one segment have one size, got {first.shape[:2]} and {last.shape[:2]}")
-        motion = estimate_motion(first, last) if num_frames > 1 else None
-        if side.lost and motion is not None and likeness(first, last, motion) < _SAME_SHOT:
+        if side.lost and num_frames > 1 and likeness(first, last) < _SAME_SHOT:
             half = (num_frames + 1) // 2
             yield from (first.copy() for _ in range(half))
             yield from (last.copy() for _ in range(num_frames - half))
             return
-        yield from interpolate(first, last, num_frames, motion)
+        yield from interpolate(first, last, num_frames)

@@ -3,11 +3,36 @@
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
 
 from lgvsc_flow import Block, In, Out, setting
 from lgvsc_flow.items import Received
 
 __all__ = ["Equalizer", "equalize"]
+
+
+@njit(nogil=True, cache=True)
+def _equalize(y: np.ndarray, h: np.ndarray, noise: np.ndarray, mmse: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    many_gains, many_noises = h.size > 1, noise.size > 1
+    symbols = np.empty(y.size, np.complex64)
+    gain = np.empty(y.size, np.complex64)
+    variance = np.empty(y.size, np.float32)
+    for i in range(y.size):
+        g = h[i if many_gains else 0]
+        n0 = noise[i if many_noises else 0]
+        power = g.real * g.real + g.imag * g.imag
+        below = power + n0 if mmse else power
+        usable = power > 0 and n0 >= 0
+        scale = np.float32(1) / (below if usable else np.float32(1))
+        re = (y[i].real * g.real + y[i].imag * g.imag) * scale
+        im = (y[i].imag * g.real - y[i].real * g.imag) * scale
+        left = n0 * power * scale * scale
+        # A product with 0 is NaN for both NaN and inf: the sum is 0 only where all three are finite.
+        usable = usable and re * 0 + im * 0 + left * 0 == 0
+        symbols[i] = complex(re, im) if usable else complex(0, 0)
+        gain[i] = power / below if usable else np.float32(1)
+        variance[i] = left if usable else np.float32(np.inf)
+    return symbols, gain, variance
 
 
 def equalize(received: Received, method: str = "zf") -> Received:
@@ -20,21 +45,17 @@ def equalize(received: Received, method: str = "zf") -> Received:
 
     A symbol that cannot be recovered (gain 0, anything NaN or infinite) becomes 0 with infinite noise variance: an
     erasure.
+
+    Raises:
+        ValueError: gain or noise variance are neither a scalar nor one per symbol.
     """
-    y = received.symbols
-    h = np.broadcast_to(received.gain, y.shape)
-    noise = np.broadcast_to(received.noise_variance, y.shape)
-    power = h.real**2 + h.imag**2
-    with np.errstate(all="ignore"):
-        usable = np.isfinite(y) & (power > 0) & np.isfinite(power) & np.isfinite(noise) & (noise >= 0)
-        below = power if method == "zf" else power + noise
-        symbols = np.conj(h) * y / below
-        gain = power / below
-        variance = noise * power / below**2
-        usable &= np.isfinite(symbols) & np.isfinite(variance)
-    symbols = np.where(usable, symbols, 0).astype(np.complex64)
-    gain = np.where(usable, gain, 1).astype(np.complex64)
-    return Received(symbols, gain, np.where(usable, variance, np.inf).astype(np.float32))
+    y = np.ascontiguousarray(received.symbols, np.complex64)
+    h = np.ascontiguousarray(received.gain, np.complex64).reshape(-1)
+    noise = np.ascontiguousarray(received.noise_variance, np.float32).reshape(-1)
+    for what, state in (("gain", h), ("noise_variance", noise)):
+        if state.size not in (1, y.size):
+            raise ValueError(f"{what} has {state.size} values for {y.size} symbols; it is a scalar or one each.")
+    return Received(*_equalize(y, h, noise, method == "mmse"))
 
 
 class Equalizer(Block):

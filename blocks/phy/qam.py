@@ -114,6 +114,24 @@ def _demodulate_qpsk(dims: np.ndarray, weight: np.ndarray, limit: np.float32) ->
 
 
 @njit(nogil=True, cache=True)
+def _demodulate_16(dims: np.ndarray, weight: np.ndarray, limit: np.float32) -> np.ndarray:
+    """Max-log in closed form, in units of the smallest amplitude 1 / sqrt(10): levels 1, 3, -1, -3."""
+    llrs = np.empty(4 * weight.size, np.float32)
+    unit = np.float32(np.sqrt(10.0))
+    for i in range(weight.size):
+        scale = weight[i] * np.float32(0.1)
+        for d in range(2):
+            x = dims[d, i] * unit
+            size = abs(x)
+            # Beyond 2 the nearest level of the same sign is 3 and no longer 1.
+            sign = max(4 * size, 8 * size - 8) * scale
+            sign = min(sign, limit)
+            llrs[4 * i + d] = sign if x >= 0 else -sign
+            llrs[4 * i + 2 + d] = min(max((8 - 4 * size) * scale, -limit), limit)
+    return llrs
+
+
+@njit(nogil=True, cache=True)
 def _demodulate_max_log(dims: np.ndarray, weight: np.ndarray, levels: np.ndarray, limit: np.float32) -> np.ndarray:
     half = 0
     while 1 << half < levels.size:
@@ -183,6 +201,8 @@ def demodulate(received: Received, order: int, method: str = "max-log") -> np.nd
     dims, weight = _matched(symbols, gain, noise_variance)
     if order == 4:
         return _demodulate_qpsk(dims, weight, np.float32(LLR_MAX))
+    if order == 16 and method == "max-log":
+        return _demodulate_16(dims, weight, np.float32(LLR_MAX))
     kernel = _demodulate_max_log if method == "max-log" else _demodulate_exact
     return kernel(dims, weight, amplitudes(order), np.float32(LLR_MAX))
 

@@ -53,9 +53,9 @@ class Block:
 
     - `start(self)`: load weights, build tables, open files; called once, before the first item.
     - `work(self, *items)`: one item per input, in the order of the ports; returns one item per output (a tuple
-      where there are several, None for a sink). A block with an output of `rate="many"`, and a source, is a
+      where there are several, None for a sink). A source, and a block with an output of another rate than 1, is a
       generator of items, or of `(port, item)` pairs where it has several outputs.
-    - `finish(self)`: called at the end of the stream; may yield like `work` where an output has `rate="many"`.
+    - `finish(self)`: called at the end of the stream; may yield as `work` does.
     - `stop(self)`: called last, always, also after a failure; releases what `start` took and must not raise.
 
     `self.rng` is the block's own random generator, derived from the graph's root seed and the block's name.
@@ -136,8 +136,8 @@ class Block:
 
     @classmethod
     def yields(cls) -> bool:
-        """Whether `work` is a generator of items: a source, or any output of `rate="many"`."""
-        return not cls.inputs() or any(p.rate == "many" for p in cls.outputs())
+        """Whether `work` is a generator of items: a source, or any output of another rate than 1."""
+        return not cls.inputs() or any(p.ratio != 1 for p in cls.outputs())
 
     def bind(self, port: Port) -> BoundPort:
         return BoundPort(self, port)

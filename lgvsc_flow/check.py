@@ -5,6 +5,7 @@ from __future__ import annotations
 import string
 from collections import defaultdict
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import networkx as nx
@@ -27,12 +28,22 @@ class _Trait:
     origin: str  # "QamModulator.order=16", or the block's name
 
 
+@dataclass(frozen=True)
+class _Rate:
+    """Items on a wire: `ratio` for each one that `origin` (a source, or an output of rate `many`) sends."""
+
+    origin: str
+    ratio: Fraction
+
+
 @dataclass
 class _Flow:
-    """What is known of the items on an output port: their size, and their traits."""
+    """What is known of the items on an output port: size, traits, rate, and how the size came about."""
 
     size: int | None
     traits: dict[str, _Trait]
+    rate: _Rate
+    chain: tuple[str, ...]
 
 
 def problems(graph: Graph) -> list[str]:
@@ -104,30 +115,65 @@ def _cycles(graph: Graph) -> list[str]:
 
 
 def _propagate(graph: Graph) -> list[str]:
-    """Carry sizes and traits from the sources onwards, and compare them with what inputs take."""
+    """Carry sizes, traits and rates from the sources onwards, and compare them with what inputs take."""
     found: list[str] = []
     flows: dict[tuple[Block, str], _Flow] = {}
     for block in nx.topological_sort(graph.nx):
         dims: dict[str, int] = {}
         traits: dict[str, _Trait] = {}
+        arriving: dict[str, _Flow] = {}
         for sender, _, data in graph.nx.in_edges(block, data=True):
             port: Port = data["taker"]
             wire = f"{sender.name}.{data['sender'].name} -> {block.name}.{port.name}"
-            flow = flows[sender, data["sender"].name]
+            flow = arriving[wire] = flows[sender, data["sender"].name]
             clashes = _demands(wire, block, port, flow.traits)
             found += [*clashes, *_merge(block, traits, flow.traits)]
             # Sizes behind a clash would only repeat it.
             if flow.size is not None and not clashes and _fits(data["sender"].kind, port.kind):
-                found += _bind(wire, block, port, flow.size, dims)
+                found += [_chained(p, flow.chain) for p in _bind(wire, block, port, flow.size, dims)]
+        found += _rates(block, arriving)
+        chain = next((f.chain for f in arriving.values() if f.size is not None), ())
         for out in block.outputs():
+            known = None
             try:
                 known = evaluate(out.shape, lambda n, b=block, d=dims: _value(b, d, n))
             except ShapeError as error:
-                found.append(f"{block.name}.{out.name}: its size {out.shape} does not come out: {error}.")
-                known = None
+                problem = f"{block.name}.{out.name}: its size {out.shape} does not come out: {error}."
+                found.append(_chained(problem, chain))
             own = {k: _Trait(_filled(block, t), _origin(block, t)) for k, t in out.traits.items() if isinstance(t, str)}
-            flows[block, out.name] = _Flow(known, {**traits, **own})
+            name = f"{block.name}.{out.name}"
+            flows[block, out.name] = _Flow(
+                known,
+                {**traits, **own},
+                _sent(name, out, arriving),
+                () if known is None else (*chain, f"{name} {known}"),
+            )
     return found
+
+
+def _chained(problem: str, chain: tuple[str, ...]) -> str:
+    return f"{problem} Sizes from the source: {', '.join(chain)}." if len(chain) > 1 else problem
+
+
+def _rates(block: Block, arriving: dict[str, _Flow]) -> list[str]:
+    """The balance of a join: all its inputs must bring equally many items, as far as that is known beforehand."""
+    first: dict[str, tuple[str, Fraction]] = {}
+    found = []
+    for wire, flow in arriving.items():
+        other, ratio = first.setdefault(flow.rate.origin, (wire, flow.rate.ratio))
+        if ratio != flow.rate.ratio:
+            found.append(
+                f"{block.name}: its inputs come at different rates: for each item of {flow.rate.origin}, "
+                f"{other} brings {ratio} and {wire} brings {flow.rate.ratio}."
+            )
+    return found
+
+
+def _sent(name: str, out: Port, arriving: dict[str, _Flow]) -> _Rate:
+    if not arriving or out.ratio is None:
+        return _Rate(name, Fraction(1))
+    rate = next(iter(arriving.values())).rate
+    return _Rate(rate.origin, rate.ratio * out.ratio)
 
 
 def _value(block: Block, dims: dict[str, int], name: str) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, overload
 
 from lgvsc_flow.items import ItemType
@@ -21,17 +22,28 @@ class Demand:
     message: str
 
 
+def _ratio(rate: str) -> Fraction | None:
+    """Items per call; None for `many`."""
+    try:
+        ratio = None if rate == "many" else Fraction(rate)
+    except (ValueError, ZeroDivisionError):
+        ratio = Fraction(0)
+    if ratio is not None and ratio <= 0:
+        raise ValueError(f"rate is 'many' or a positive fraction such as '1', '4' or '1/3', not {rate!r}")
+    return ratio
+
+
 class Port:
     """One typed end of a block: item type, shape, rate and traits.
 
     `shape` is an expression over the block's settings and over names bound by its other ports: `"n"`,
-    `"n // bits_per_symbol"`, `"*"` for any. `rate="many"` marks an output that sends zero or more items per call.
+    `"n // bits_per_symbol"`, `"*"` for any. `rate` is the number of items that an output sends per call of `work`:
+    `"1"`, a fraction such as `"1/3"` (one item every third call) or `"4"`, or `"many"`, zero or more.
     Traits are strings that may name settings in braces: an output sets them, an input demands them.
     """
 
     def __init__(self, kind: ItemType, shape: str = "*", *, rate: str = "1", **traits: str | Demand) -> None:
-        if rate not in ("1", "many"):
-            raise ValueError(f"rate is '1' or 'many', not {rate!r}")
+        self.ratio = _ratio(rate)
         self.kind, self.shape, self.rate, self.traits = kind, shape, rate, traits
         self.name = ""
 

@@ -113,3 +113,18 @@ class Soft(Block):
 
     def work(self, bits):
         return (1 - 2 * bits.astype(np.float32)).astype(np.float32)
+
+
+class Third(Block):
+    """Send every third burst."""
+
+    bits = In(Bits, "n")
+    kept = Out(Bits, "n", rate="1/3")
+
+    def start(self):
+        self.calls = 0
+
+    def work(self, bits):
+        self.calls += 1
+        if self.calls % 3 == 0:
+            yield bits

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from chain import Compare, Group, Invert, Soft, Source, Split
+from chain import Compare, Group, Invert, Soft, Source, Split, Third
 
 from lgvsc_flow import Block, Demand, Graph, In, Out, setting
 from lgvsc_flow.errors import SettingError, WiringError
@@ -236,3 +236,41 @@ def test_run_is_json():
     data = json.loads(run.to_json())
     assert (data["graph"], data["seed"], data["engine"]) == ("two", 5, "inline")
     assert [b["items"] for b in data["blocks"]] == [20, 20]
+
+
+def test_branches_of_different_rates_are_a_message_and_not_a_hang():
+    source, compare = Source(), Compare()
+    graph = Graph()
+    graph.connect(source, Invert(), compare.a)
+    graph.connect(source, Third(), Third(), compare.b)
+    assert wrong(graph) == [
+        "Compare: its inputs come at different rates: for each item of Source.bits, "
+        "Invert.flipped -> Compare.a brings 1 and Third-2.kept -> Compare.b brings 1/9."
+    ]
+
+
+def test_rates_that_balance_and_rates_that_cannot_be_known():
+    source, compare, other = Source(count=9), Compare(), Compare()
+    graph = Graph()
+    graph.connect(source, Third(), compare.a)
+    graph.connect(source, Third(), compare.b)
+    graph.connect(source, Group(), other.a)
+    graph.connect(source, other.b)
+    assert graph.run()["Compare"].items == 3
+
+
+@pytest.mark.parametrize("rate", ["0", "1/0", "often", "-1"])
+def test_a_rate_is_a_positive_fraction(rate):
+    with pytest.raises(ValueError, match="rate is 'many' or a positive fraction"):
+        Out(Bits, rate=rate)
+
+
+def test_the_chain_of_sizes_is_printed():
+    graph = Graph()
+    graph.connect(Source(n=10), Invert(), split := Split())
+    graph.connect(split.first, Split())
+    assert wrong(graph) == [
+        f"Split-2.{port}: its size n // 2 does not come out: 5 // 2 leaves a remainder. "
+        "Sizes from the source: Source.bits 10, Invert.flipped 10, Split.first 5."
+        for port in ("first", "second")
+    ]

@@ -27,6 +27,9 @@ B = TypeVar("B", bound=Block)
 class Graph:
     """A link graph: blocks wired port to port.
 
+    A graph with open ports (`open`) is a composite: it stands in another graph's chains like a block, and its blocks
+    are then called by their path, `coder/LdpcEncoder`.
+
     Args:
         name: what messages and reports call it.
         seed: the root seed; every block's random stream follows from it and from the block's name.
@@ -37,6 +40,29 @@ class Graph:
             raise ValueError(f"seed must be >= 0, got {seed}")
         self.name, self.seed = name, seed
         self.nx: nx.MultiDiGraph = nx.MultiDiGraph(name=name)
+        self._open: dict[str, BoundPort] = {}
+        self._inner: list[Graph] = []
+
+    def open(self, **ports: BoundPort) -> Graph:
+        """Name the ports that a composite shows to the graph around it; each is then an attribute. Returns itself."""
+        for name, port in ports.items():
+            if not isinstance(port, BoundPort) or port.block not in self.nx:
+                raise TypeError(f"graph '{self.name}' cannot open {name}: it is no port of one of its blocks")
+            if hasattr(type(self), name):
+                raise TypeError(f"graph '{self.name}' cannot call an open port '{name}': Graph has that attribute")
+        self._open.update(ports)
+        return self
+
+    def __getattr__(self, name: str) -> BoundPort:
+        if not name.startswith("_") and name in self._open:
+            return self._open[name]
+        known = f"; its open ports are {', '.join(self._open)}" if self.__dict__.get("_open") else ""
+        raise AttributeError(f"graph '{self.__dict__.get('name', '')}' has no attribute '{name}'{known}")
+
+    @property
+    def ports(self) -> dict[str, BoundPort]:
+        """The open ports."""
+        return dict(self._open)
 
     @property
     def blocks(self) -> list[Block]:
@@ -63,25 +89,37 @@ class Graph:
         """Add a block; one without a name is called after its class, with a number where that is taken."""
         if block not in self.nx:
             if not block.name:
-                kind = type(block).__name__
-                taken = {b.name for b in self.nx.nodes}
-                number = 1
-                while (name := kind if number == 1 else f"{kind}-{number}") in taken:
-                    number += 1
-                block.name = name
+                block.name = _free(type(block).__name__, {b.name for b in self.nx.nodes})
             self.nx.add_node(block)
         return block
 
-    def connect(self, *chain: Block | BoundPort) -> None:
+    def include(self, composite: Graph) -> Graph:
+        """Take in a composite: its blocks and wires become this graph's, under its name."""
+        if composite is self:
+            raise TypeError(f"graph '{self.name}' cannot contain itself")
+        if composite not in self._inner:
+            composite.name = _free(composite.name, {g.name for g in self._inner})
+            self._inner.append(composite)
+            for block in composite.blocks:
+                block.name = f"{composite.name}/{block.name}"
+            self.nx.add_nodes_from(composite.nx.nodes)
+            self.nx.add_edges_from(composite.nx.edges(data=True))
+        return composite
+
+    def connect(self, *chain: Block | BoundPort | Graph) -> None:
         """Wire a chain: each element's output to the next one's input.
 
-        A block stands for its only output or input; where it has several, name the port, as in `meter.received`.
+        A block or composite stands for its only output or input; where it has several, name the port, as in
+        `meter.received`.
 
         Raises:
-            TypeError: an element is no block or port, or a block needs its port named.
+            TypeError: an element is no block, composite or port, or a port must be named.
         """
         if len(chain) < 2:
             raise TypeError("connect takes at least two blocks or ports")
+        for element in chain:
+            if isinstance(element, Graph):
+                self.include(element)
         for left, right in itertools.pairwise(chain):
             sender, taker = _end(left, Out), _end(right, In)
             self.add(sender.block)
@@ -89,7 +127,7 @@ class Graph:
             self.nx.add_edge(sender.block, taker.block, sender=sender.port, taker=taker.port)
 
     def wires(self) -> list[tuple[BoundPort, BoundPort]]:
-        """All wires, sender first, in the order in which they were made."""
+        """All wires, sender first."""
         return [(BoundPort(a, d["sender"]), BoundPort(b, d["taker"])) for a, b, d in self.nx.edges(data=True)]
 
     def check(self) -> None:
@@ -146,22 +184,33 @@ class Graph:
         draw(self, path)
 
 
-def _end(end: Block | BoundPort, direction: type[In] | type[Out]) -> BoundPort:
+def _free(name: str, taken: set[str]) -> str:
+    """The name, with a number behind it where it is taken."""
+    number, free = 1, name
+    while free in taken:
+        number += 1
+        free = f"{name}-{number}"
+    return free
+
+
+def _end(end: Block | BoundPort | Graph, direction: type[In] | type[Out]) -> BoundPort:
     """The port that an element of a chain stands for."""
     word = "input" if direction is In else "output"
     if isinstance(end, BoundPort):
         if isinstance(end.port, direction):
             return end
-        end = end.block if direction is Out else _wrong(end, word)
-    if not isinstance(end, Block):
-        raise TypeError(f"connect takes blocks and ports, got {type(end).__name__} {end!r}")
-    ports = [p for p in end.ports.values() if isinstance(p, direction)]
-    if len(ports) == 1:
-        return BoundPort(end, ports[0])
-    if not ports:
-        raise TypeError(f"{end.label} has no {word}")
-    raise TypeError(f"{end.label} has {len(ports)} {word}s, name one: {', '.join(f'.{p.name}' for p in ports)}")
-
-
-def _wrong(end: BoundPort, word: str) -> Block:
-    raise TypeError(f"{end} is not an {word}")
+        if direction is In:
+            raise TypeError(f"{end} is not an input")
+        end = end.block
+    if isinstance(end, Block):
+        label, ports = end.label, {p.name: BoundPort(end, p) for p in end.ports.values()}
+    elif isinstance(end, Graph):
+        label, ports = end.name, end.ports
+    else:
+        raise TypeError(f"connect takes blocks, composites and ports, got {type(end).__name__} {end!r}")
+    fitting = {name: p for name, p in ports.items() if isinstance(p.port, direction)}
+    if len(fitting) == 1:
+        return next(iter(fitting.values()))
+    if not fitting:
+        raise TypeError(f"{label} has no {word}")
+    raise TypeError(f"{label} has {len(fitting)} {word}s, name one: {', '.join(f'.{name}' for name in fitting)}")

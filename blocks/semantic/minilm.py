@@ -34,6 +34,8 @@ class MiniLmJudge:
         folder: folder of models, see `lgvsc_flow.models`.
     """
 
+    foci = ("general",)
+
     def __init__(
         self, centre: float = 0.6, width: float = 0.05, device: str = "cpu", folder: str | Path | None = None
     ) -> None:

@@ -61,7 +61,13 @@ class Skem(Block):
         if not isinstance(self.judge, str | Judge):
             raise SettingError(f"Skem.judge needs the methods load and judge; got {self.judge!r}")
         make_describer(self.describer)
-        make_judge(self.judge)
+        judge = make_judge(self.judge)
+        foci = getattr(judge, "foci", None)
+        if foci is not None and self.focus not in foci:
+            raise SettingError(
+                f"Skem.focus is {self.focus!r}, but {type(judge).__name__} answers only {', '.join(foci)}; "
+                "another focus needs a language model: judge=PromptJudge(model)"
+            )
 
     def start(self) -> None:
         self.scorer: Scorer = PerFrameScorer(make_describer(self.describer), make_judge(self.judge), self.focus)

@@ -159,6 +159,7 @@ def test_frames_of_another_size_are_refused(describer, scripted_judge, numbered)
         ({"sample_every": 2, "sample_fps": 4.6}, r"Skem takes sample_every or sample_fps, not both; got 2 and 4\.6"),
         ({"judge": "oracle"}, r"judge is 'embedded', 'minilm' or an object with load and judge; got 'oracle'"),
         ({"describer": 7}, r"Skem\.describer needs the methods load and describe; got 7"),
+        ({"focus": "background"}, "Skem.focus is 'background', but EmbeddingJudge answers only general; another focus"),
         ({"max_segment_length": 0}, r"Skem\.max_segment_length must be >= 1 frames, got 0"),
     ],
 )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lgvsc_flow.blocks.phy.crc import CrcAppend, CrcCheck
     from lgvsc_flow.blocks.phy.decision import HardDecision
+    from lgvsc_flow.blocks.phy.interleaver import Deinterleaver, Interleaver
     from lgvsc_flow.blocks.phy.ldpc.blocks import LdpcDecoder, LdpcEncoder
     from lgvsc_flow.blocks.phy.mcs import Mcs, choose_mcs
     from lgvsc_flow.blocks.phy.mux import TimeDemultiplexer, TimeMultiplexer
@@ -19,8 +20,10 @@ __all__ = [
     "BitRepeat",
     "CrcAppend",
     "CrcCheck",
+    "Deinterleaver",
     "Depacketizer",
     "HardDecision",
+    "Interleaver",
     "LdpcDecoder",
     "LdpcEncoder",
     "LlrCombine",
@@ -39,8 +42,10 @@ _HOMES = {
     "BitRepeat": "repeat",
     "CrcAppend": "crc",
     "CrcCheck": "crc",
+    "Deinterleaver": "interleaver",
     "Depacketizer": "packet",
     "HardDecision": "decision",
+    "Interleaver": "interleaver",
     "LdpcDecoder": "ldpc.blocks",
     "LdpcEncoder": "ldpc.blocks",
     "LlrCombine": "repeat",

@@ -23,7 +23,7 @@ class SfaWorldModel(DsaWorldModel):
     frame are made at their own lengths, and so is what conceals a loss: see docs/world.md.
     """
 
-    side = In(SideInfo, segment_length=Demand("{segment_length}", MISFIT))
+    keyframes = In(Keyframe, segment_length=Demand("{segment_length}", MISFIT))
 
     segment_length: int = setting(ge=1, unit="frames")
 

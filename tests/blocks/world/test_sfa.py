@@ -60,10 +60,10 @@ def test_another_length_is_refused(length: int) -> None:
 
 
 class Cutter(Block):
-    """Sends side information of segments of some length."""
+    """Sends keyframes of segments of some length."""
 
-    side = Out(SideInfo, segment_length="{length}")
-    keyframes = Out(Keyframe)
+    keyframes = Out(Keyframe, segment_length="{length}")
+    side = Out(SideInfo)
     captions = Out(Caption)
 
     length: str = "variable"
@@ -93,7 +93,7 @@ def test_the_graph_refuses_segments_of_variable_length() -> None:
     with pytest.raises(WiringError) as caught:
         wired("variable").check()
     assert caught.value.problems == [
-        "Cutter.side -> SfaWorldModel.side: segments have variable length, SFA was built for 16 frames. "
+        "Cutter.keyframes -> SfaWorldModel.keyframes: segments have variable length, SFA was built for 16 frames. "
         "Use DsaWorldModel, or Skim(segment_length=16)."
     ]
     wired("16").check()

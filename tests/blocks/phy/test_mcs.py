@@ -6,6 +6,7 @@ from lgvsc_flow.blocks.phy import choose_mcs
 from lgvsc_flow.blocks.phy.mcs import MCS_TABLE, Mcs
 
 SIG_THRESHOLD_DB = {1: 1.37, 2: -1.67, 4: -4.65, 8: -7.69, 16: -10.72}  # benchmarks/mcs_thresholds.py
+SIG_FADING_THRESHOLD_DB = {1: 16.79, 2: 5.34, 4: -0.52, 8: -5.57, 16: -9.54}
 
 
 @pytest.mark.parametrize(
@@ -41,6 +42,18 @@ def test_numbers():
     assert mcs.efficiency == 1.0
 
 
-def test_sig_outlives_every_scheme():
-    for mcs in MCS_TABLE:
-        assert SIG_THRESHOLD_DB[mcs.sig_repeats] <= mcs.threshold_db - 2.5
+@pytest.mark.parametrize(
+    ("esn0_db", "order", "rate", "repeats"),
+    [(-20, 4, "1/2", 8), (0, 4, "1/2", 4), (5, 4, "1/2", 2), (10, 4, "1/2", 1), (20, 16, "1/2", 1)],
+)
+def test_choice_under_fading(esn0_db, order, rate, repeats):
+    mcs = choose_mcs(esn0_db, fading=True)
+    assert (mcs.order, mcs.code_rate, mcs.repeats, mcs.fading) == (order, rate, repeats, True)
+
+
+@pytest.mark.parametrize("esn0_db", range(-20, 45, 3))
+def test_sig_outlives_every_choice(esn0_db):
+    mcs = choose_mcs(esn0_db)
+    assert SIG_THRESHOLD_DB[mcs.sig_repeats] <= mcs.threshold_db - 2.5
+    mcs = choose_mcs(esn0_db, fading=True)
+    assert SIG_FADING_THRESHOLD_DB[mcs.sig_repeats] <= mcs.fading_threshold_db - 2.5

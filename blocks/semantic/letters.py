@@ -23,7 +23,7 @@ from lgvsc_flow.blocks.semantic.words import COLOURS, LIGHTS, MOTIONS, phrase
 __all__ = ["END", "ORDER", "LetterModel", "caption_model", "decode_letters", "encode_letters"]
 
 END = 10  # the byte that ends a text, a line feed
-ORDER = 6
+ORDER = 5
 
 _ONE = 1 << 24  # scale of a probability
 _TOTAL = 1 << 16  # scale of the coder's frequencies

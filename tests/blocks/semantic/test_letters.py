@@ -45,7 +45,7 @@ def test_length_is_near_the_models_own_information(model):
     for symbol in [*text, 10]:
         frequencies = model.frequencies(context)
         bits -= float(np.log2(frequencies[symbol] / frequencies.sum()))
-        context = (context + bytes([symbol]))[-6:]
+        context = (context + bytes([symbol]))[-5:]
     assert len(encode_letters(text, model)) * 8 <= bits + 9
 
 

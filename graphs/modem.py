@@ -7,7 +7,9 @@ from lgvsc_flow.blocks.channel import AwgnChannel, Equalizer
 from lgvsc_flow.blocks.metrics import BerMeter
 from lgvsc_flow.blocks.phy import (
     BitRepeat,
+    Deinterleaver,
     HardDecision,
+    Interleaver,
     LdpcDecoder,
     LdpcEncoder,
     LlrCombine,
@@ -56,7 +58,7 @@ def coded(
     count: int = 64,
     seed: int = 0,
 ) -> Graph:
-    """Random bits -> 802.11 LDPC -> repetition -> QAM -> channel -> equalizer -> LLRs -> combining -> decoder.
+    """Random bits -> 802.11 LDPC -> interleaver -> repetition -> QAM -> channel, and all that back.
 
     Args:
         order: constellation points.
@@ -74,12 +76,14 @@ def coded(
     graph.connect(
         source,
         encoder,
+        Interleaver(columns=n),
         BitRepeat(times=repeats),
         QamModulator(order=order),
         channel or AwgnChannel(esn0_db=3.0),
         Equalizer(),
         QamDemodulator(order=order),
         LlrCombine(times=repeats),
+        Deinterleaver(columns=n),
         LdpcDecoder(n=n, code_rate=code_rate, max_iterations=max_iterations),
         meter.received,
     )

@@ -82,8 +82,8 @@ def choose_mcs(esn0_db: float, *, margin_db: float = 2.5, fading: bool = False) 
     """The most efficient scheme whose threshold is at least `margin_db` below `esn0_db`, else the most robust one.
 
     With `fading` the thresholds over block Rayleigh fading count, which hold where the bits are interleaved. The
-    margin keeps the digital link alive until after the analog one has lost its picture: over AWGN, 2.5 dB above its
-    threshold a scheme loses far fewer than 1 block in 10,000.
+    margin keeps the digital link alive until after the analog one has lost its picture: over AWGN, 2.5 dB above the
+    threshold none of 120,000 blocks was lost, with any of the four schemes tried.
     """
 
     def threshold(mcs: Mcs) -> float:

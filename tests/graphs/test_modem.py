@@ -86,6 +86,18 @@ def test_repetition_carries_on_below_the_code():
     assert eight["BerMeter"].burst_errors == 0
 
 
+def test_interleaving_helps_over_fading():
+    """QPSK r=1/2 at 7.5 dB, bursts of 8 codewords: fewer than 1 in 50 are lost; of codewords sent one by one,
+    with nothing to interleave, more than 1 in 50. 99 % each (binomial, blocks of one burst taken as independent)."""
+    lost = []
+    for words, count in ((8, 50), (1, 600)):
+        graph = coded(channel=RayleighChannel(esn0_db=7.5, coherence=64), words=words, count=count, seed=3)
+        graph.run()
+        lost.append(graph["BerMeter"].burst_errors)
+    assert lost[0] <= 1  # of 400 blocks; as few with a probability of 0.3 % if 1 in 50 were lost
+    assert lost[1] >= 22  # of 600 blocks; as many with a probability of 0.6 % if 1 in 50 were lost
+
+
 def test_engines_agree_bit_for_bit():
     errors = []
     for engine in ("inline", "threads"):

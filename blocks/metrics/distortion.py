@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 from lgvsc_flow.block import Block, setting
-from lgvsc_flow.errors import MissingExtraError
 from lgvsc_flow.items import Frame
+from lgvsc_flow.models import import_extra
 from lgvsc_flow.ports import In
 
 __all__ = ["PsnrMeter", "SsimMeter", "psnr_db", "ssim"]
@@ -41,13 +41,10 @@ def ssim(reference: np.ndarray, image: np.ndarray) -> float:
     if min(reference.shape[:2]) < _WINDOW:
         height, width = reference.shape[:2]
         raise ValueError(f"SSIM needs frames of at least {_WINDOW}x{_WINDOW} pixels, got {height}x{width}")
-    try:
-        import cv2
-    except ImportError as error:
-        raise MissingExtraError("SsimMeter", "video", "opencv-python-headless") from error
+    cv2 = import_extra("cv2", "SsimMeter", "video", "opencv-python-headless")
 
     def mean(values: np.ndarray) -> np.ndarray:
-        return cv2.GaussianBlur(values, (_WINDOW, _WINDOW), _SIGMA)
+        return np.asarray(cv2.GaussianBlur(values, (_WINDOW, _WINDOW), _SIGMA))
 
     # Moments about mid-grey keep the float32 variances exact enough.
     x, y = reference.astype(np.float32) - 128, image.astype(np.float32) - 128

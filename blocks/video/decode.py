@@ -9,7 +9,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lgvsc_flow.errors import MediaError, MissingExtraError
+from lgvsc_flow.errors import MediaError
+from lgvsc_flow.models import import_extra
 
 if TYPE_CHECKING:
     import av
@@ -29,11 +30,7 @@ _NO_VIDEO = f"{_FORMATS},mp3,wav,flac,aac,aiff,w64,caf"
 
 def import_av(what: str) -> Any:
     """PyAV, or `MissingExtraError` in the name of `what`."""
-    try:
-        import av
-    except ImportError as error:
-        raise MissingExtraError(what, "video", "av") from error
-    return av
+    return import_extra("av", what, "video", "av")
 
 
 @contextmanager

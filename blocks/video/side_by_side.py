@@ -10,8 +10,8 @@ import numpy as np
 
 from lgvsc_flow.block import Block, setting
 from lgvsc_flow.blocks.video.writer import VideoEncoder, check_path, exact_rate
-from lgvsc_flow.errors import MissingExtraError
 from lgvsc_flow.items import Frame
+from lgvsc_flow.models import import_extra
 from lgvsc_flow.ports import In
 
 __all__ = ["SideBySideWriter", "beside"]
@@ -46,11 +46,7 @@ def _labelled(pixels: np.ndarray, text: str) -> np.ndarray:
 
 
 def _import_cv2() -> Any:
-    try:
-        import cv2
-    except ImportError as error:
-        raise MissingExtraError("SideBySideWriter", "video", "opencv-python-headless") from error
-    return cv2
+    return import_extra("cv2", "SideBySideWriter", "video", "opencv-python-headless")
 
 
 class SideBySideWriter(Block):

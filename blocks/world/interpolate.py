@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from lgvsc_flow.blocks.world.model import WorldModel
-from lgvsc_flow.errors import MissingExtraError
 from lgvsc_flow.items import Caption, SideInfo
+from lgvsc_flow.models import import_extra
 
 __all__ = ["InterpolatorModel", "Motion", "estimate_motion", "interpolate", "likeness"]
 
@@ -28,11 +28,7 @@ _SAME_SHOT = 0.24  # likeness of two keyframes of one shot
 
 
 def _cv2() -> Any:
-    try:
-        import cv2
-    except ImportError as error:
-        raise MissingExtraError("the world model interpolator", "video", "opencv-python-headless") from error
-    return cv2
+    return import_extra("cv2", "the world model interpolator", "video", "opencv-python-headless")
 
 
 @dataclass(frozen=True, eq=False)

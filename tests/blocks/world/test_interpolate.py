@@ -1,3 +1,4 @@
+import sys
 from importlib.metadata import PackageNotFoundError, distribution
 from itertools import pairwise
 
@@ -8,6 +9,7 @@ from lgvsc_flow.blocks.video import VideoFile
 from lgvsc_flow.blocks.video.synthetic import scene_frame
 from lgvsc_flow.blocks.world import InterpolatorModel
 from lgvsc_flow.blocks.world.interpolate import interpolate, likeness
+from lgvsc_flow.errors import MissingExtraError
 from lgvsc_flow.items import Caption, SideInfo
 
 CAPTION, RNG = Caption(0, "a street"), np.random.default_rng(0)
@@ -126,3 +128,11 @@ def test_model_suspects_a_cut_only_where_side_information_was_lost() -> None:
     near = clip[62]
     moving = list(model.generate(first, near, CAPTION, SideInfo(0, lost=True), 5, RNG))
     assert not np.array_equal(moving[1], first)
+
+
+def test_says_which_extra_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    with pytest.raises(
+        MissingExtraError, match=r"the world model interpolator needs opencv-python-headless: pip install"
+    ):
+        InterpolatorModel().load()

@@ -1,0 +1,42 @@
+import sys
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lgvsc_flow.blocks.video import SideBySideWriter, VideoFile, VideoWriter
+from lgvsc_flow.blocks.video.decode import decode
+from lgvsc_flow.errors import BlockError, MediaError
+from lgvsc_flow.testing import run_block
+
+
+def test_says_which_extra_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(BlockError, match=r"VideoFile needs av: pip install 'lgvsc-flow\[video\]'"):
+        run_block(VideoFile(path=tmp_path / "a.mp4"))
+    with pytest.raises(BlockError, match=r"VideoWriter needs av: pip install 'lgvsc-flow\[video\]'"):
+        run_block(VideoWriter(path=tmp_path / "a.mp4"), [])
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    with pytest.raises(BlockError, match=r"SideBySideWriter needs opencv-python-headless: pip install"):
+        run_block(SideBySideWriter(path=tmp_path / "a.mp4"), [], [])
+
+
+def test_a_file_is_closed_when_nobody_reads_on(make_video: Any) -> None:
+    path = make_video("a.mp4", count=5)
+    frames = decode(path)
+    next(frames)
+    frames.close()
+    with pytest.raises(StopIteration):
+        next(frames)
+
+
+def test_a_picture_is_no_video(tmp_path: Path) -> None:
+    av = pytest.importorskip("av")
+    path = tmp_path / "a.png"
+    codec = av.CodecContext.create("png", "w")
+    codec.width = codec.height = 16
+    codec.pix_fmt, codec.time_base = "rgb24", Fraction(1, 25)
+    path.write_bytes(b"".join(bytes(p) for p in codec.encode(av.VideoFrame(16, 16, "rgb24"))))
+    with pytest.raises(MediaError, match=r"a.png' is no video file that can be read"):
+        next(decode(path))

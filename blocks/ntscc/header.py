@@ -1,0 +1,95 @@
+"""The side information of one keyframe as bytes: a short header, then the range-coded hyperprior.
+
+    version and level   1 byte    (4 bits each)
+    design SNR          1 byte    quarter dB above -20 dB
+    power scale         1 byte    1/32 octave above 2^-6
+    selection check     1 byte    low byte of the CRC-16 of which latents are sent
+    height, width       1..3 bytes each (7 bits per byte, high bit: more follow), in pixels
+    symbols             1..4 bytes likewise: complex symbols of the burst
+    hyperprior          0.. bytes
+    check               2 bytes   CRC-16 (ITU-T V.41) of all the above
+"""
+
+from __future__ import annotations
+
+import binascii
+from dataclasses import dataclass
+
+VERSION = 1
+LARGEST_SIDE = 16384
+LARGEST_BURST = 1 << 27
+SNR_FLOOR_DB, SNR_STEPS = -20.0, 4
+POWER_FLOOR, POWER_STEPS = -6.0, 32
+
+
+@dataclass(frozen=True)
+class SideInformation:
+    """What the receiver of a keyframe must know before it can read the symbols."""
+
+    height: int
+    width: int
+    symbols: int
+    level: int
+    snr_code: int
+    power_code: int
+    selection_check: int
+    hyperprior: bytes
+
+    @property
+    def snr_db(self) -> float:
+        """Es/N0 that the encoder designed for."""
+        return SNR_FLOOR_DB + self.snr_code / SNR_STEPS
+
+    @property
+    def rms(self) -> float:
+        """Root mean square of the dimensions before they were brought to unit power."""
+        return float(2 ** (POWER_FLOOR + self.power_code / POWER_STEPS))
+
+    def pack(self) -> bytes:
+        """To bytes."""
+        fixed = bytes([VERSION << 4 | self.level, self.snr_code, self.power_code, self.selection_check])
+        sizes = _varint(self.height) + _varint(self.width) + _varint(self.symbols)
+        body = fixed + sizes + self.hyperprior
+        return body + binascii.crc_hqx(body, 0).to_bytes(2, "big")
+
+    @classmethod
+    def unpack(cls, payload: bytes) -> SideInformation:
+        """From bytes. Raises ValueError where they are damaged or of another version."""
+        if len(payload) < 9:
+            raise ValueError(f"keyframe side information of {len(payload)} bytes is shorter than its header")
+        body = payload[:-2]
+        if binascii.crc_hqx(body, 0) != int.from_bytes(payload[-2:], "big"):
+            raise ValueError(f"keyframe side information ({len(payload)} bytes) is damaged: its check value does not match")
+        if body[0] >> 4 != VERSION:
+            raise ValueError(f"keyframe side information is of version {body[0] >> 4}, this decoder reads {VERSION}")
+        height, at = _read_varint(body, 4)
+        width, at = _read_varint(body, at)
+        symbols, at = _read_varint(body, at)
+        if not (1 <= height <= LARGEST_SIDE and 1 <= width <= LARGEST_SIDE and symbols <= LARGEST_BURST):
+            raise ValueError(f"keyframe side information announces {width}x{height} pixels in {symbols} symbols")
+        return cls(height, width, symbols, body[0] & 15, body[1], body[2], body[3], body[at:])
+
+
+def snr_code(snr_db: float) -> int:
+    """The byte that stands for an SNR."""
+    return min(255, max(0, round((snr_db - SNR_FLOOR_DB) * SNR_STEPS)))
+
+
+def _varint(value: int) -> bytes:
+    out = bytearray()
+    while True:
+        value, low = value >> 7, value & 127
+        out.append(low | (128 if value else 0))
+        if not value:
+            return bytes(out)
+
+
+def _read_varint(data: bytes, at: int) -> tuple[int, int]:
+    value, shift = 0, 0
+    while at < len(data) and shift <= 28:
+        value |= (data[at] & 127) << shift
+        at += 1
+        if data[at - 1] < 128:
+            return value, at
+        shift += 7
+    raise ValueError("keyframe side information ends inside its header")

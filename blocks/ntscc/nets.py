@@ -1,0 +1,296 @@
+"""The networks of the keyframe codec: g_a, g_s, h_a, h_s, f_e, f_d and the prior of z.
+
+Every part begins as something known to work and learns from there: g_a and g_s as an orthonormal block DCT, the entropy
+model as one variance per channel, f_e and f_d as the optimal linear analog code (power by variance, LLSE). The learned
+branches are added to these and start at zero output.
+
+Ref: Dai et al., Nonlinear Transform Source-Channel Coding for Semantic Communications, IEEE JSAC 2022 (the names);
+Balle et al., Variational Image Compression with a Scale Hyperprior, ICLR 2018 (h_a, h_s).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lgvsc_flow.blocks.ntscc.transform import block_dct
+
+BLOCK = 16  # pixels per side of a latent position
+LEVELS = 8  # finenesses of the hyperprior
+
+
+@dataclass(frozen=True)
+class NetSettings:
+    """Sizes of the networks."""
+
+    channels: tuple[int, int, int] = (192, 36, 28)  # latents per position of the three colour planes
+    z_channels: int = 24
+    hyper: int = 128
+    code: int = 256
+    g_a: int = 64
+    g_s: tuple[int, int, int] = (256, 128, 96)  # widths at strides 16, 8, 4
+    g_s_blocks: tuple[int, int, int] = (1, 2, 4)
+
+    @property
+    def m(self) -> int:
+        """Latents per position."""
+        return sum(self.channels)
+
+    def as_dict(self) -> dict:
+        return asdict(self)
+
+
+def _act(x: Tensor, slope: float = 0.1) -> Tensor:
+    """Leaky, since plain rectifiers behind a zero-initialised output were seen to die."""
+    return F.leaky_relu(x, slope)
+
+
+class ResBlock(nn.Module):
+    """x + conv(act(conv(x))), 3x3."""
+
+    def __init__(self, width: int, slope: float = 0.1):
+        super().__init__()
+        self.slope = slope
+        self.a, self.b = nn.Conv2d(width, width, 3, padding=1), nn.Conv2d(width, width, 3, padding=1)
+        with torch.no_grad():
+            self.b.weight.mul_(0.2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.b(_act(self.a(x), self.slope))
+
+
+def _zero(conv: nn.Conv2d) -> nn.Conv2d:
+    nn.init.zeros_(conv.weight)
+    nn.init.zeros_(conv.bias)
+    return conv
+
+
+class AnalysisBranch(nn.Module):
+    """The learned part of g_a: pixels [B,3,H,W] to latents [B,M,H/16,W/16]."""
+
+    def __init__(self, m: int, width: int):
+        super().__init__()
+        self.first = nn.Conv2d(48, width, 3, padding=1)
+        self.body4 = ResBlock(width)
+        self.down8 = nn.Conv2d(4 * width, 96, 1)
+        self.body8 = ResBlock(96)
+        self.down16 = nn.Conv2d(4 * 96, 192, 1)
+        self.last = _zero(nn.Conv2d(192, m, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.body4(_act(self.first(F.pixel_unshuffle(x, 4))))
+        x = self.body8(_act(self.down8(F.pixel_unshuffle(x, 2))))
+        return self.last(_act(self.down16(F.pixel_unshuffle(x, 2))))
+
+
+class SynthesisBranch(nn.Module):
+    """The learned part of g_s: latents, their posterior deviation and the linear picture to a correction of it."""
+
+    def __init__(self, m: int, widths: tuple[int, int, int], blocks: tuple[int, int, int]):
+        super().__init__()
+        w16, w8, w4 = widths
+        self.first = nn.Conv2d(2 * m, w16, 1)
+        self.body16 = nn.Sequential(*(ResBlock(w16) for _ in range(blocks[0])))
+        self.up8 = nn.Conv2d(w16, 4 * w8, 1)
+        self.body8 = nn.Sequential(*(ResBlock(w8) for _ in range(blocks[1])))
+        self.up4 = nn.Conv2d(w8, 4 * w4, 1)
+        self.join = nn.Conv2d(48, w4, 3, padding=1)
+        self.body4 = nn.Sequential(*(ResBlock(w4) for _ in range(blocks[2])))
+        self.last = _zero(nn.Conv2d(w4, 48, 3, padding=1))
+
+    def forward(self, latents: Tensor, x0: Tensor) -> Tensor:
+        t = self.body16(_act(self.first(latents)))
+        t = self.body8(F.pixel_shuffle(self.up8(t), 2))
+        t = F.pixel_shuffle(self.up4(t), 2) + self.join(F.pixel_unshuffle(x0, 4))
+        return F.pixel_shuffle(self.last(_act(self.body4(t))), 4)
+
+
+class HyperAnalysis(nn.Module):
+    """h_a: latents [B,M,h,w] to z [B,Z,ceil(h/2),ceil(w/2)]."""
+
+    def __init__(self, m: int, width: int, z: int):
+        super().__init__()
+        self.first = nn.Conv2d(2 * m, width, 1)
+        self.body = ResBlock(width, 0.0)
+        self.down = nn.Conv2d(4 * width, width, 1)
+        self.low = ResBlock(width, 0.0)
+        self.last = nn.Conv2d(width, z, 1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        t = self.body(F.relu(self.first(features)))
+        t = F.pad(t, (0, t.shape[-1] % 2, 0, t.shape[-2] % 2), mode="replicate")
+        return self.last(F.relu(self.low(F.relu(self.down(F.pixel_unshuffle(t, 2))))))
+
+
+class HyperSynthesis(nn.Module):
+    """h_s: z_hat to the mean and log deviation of every latent, both as corrections of the per-channel ones."""
+
+    def __init__(self, m: int, width: int, z: int):
+        super().__init__()
+        self.first = nn.Conv2d(z + 1, width, 3, padding=1)
+        self.low = ResBlock(width, 0.0)
+        self.up = nn.Conv2d(width, 4 * width, 1)
+        self.body = ResBlock(width, 0.0)
+        self.last = _zero(nn.Conv2d(width, 2 * m, 1))
+
+    def forward(self, z_hat: Tensor, level: Tensor) -> Tensor:
+        plane = (level.to(z_hat.dtype) / LEVELS).view(-1, 1, 1, 1).expand(-1, 1, *z_hat.shape[2:])
+        t = self.low(F.relu(self.first(torch.cat([z_hat, plane], 1))))
+        return self.last(F.relu(self.body(F.pixel_shuffle(self.up(t), 2))))
+
+
+class PointwiseCode(nn.Module):
+    """The learned part of f_e or f_d: a residual network over the latents of one position."""
+
+    def __init__(self, inputs: int, hidden: int, outputs: int):
+        super().__init__()
+        self.first = nn.Conv2d(inputs, hidden, 1)
+        self.second = nn.Conv2d(hidden, hidden, 1)
+        self.last = _zero(nn.Conv2d(hidden, outputs, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        t = _act(self.first(x))
+        return self.last(t + _act(self.second(t)))
+
+
+class Prior(nn.Module):
+    """Mixture of three logistics per channel and level for the integers q = round(z * gain)."""
+
+    def __init__(self, z: int):
+        super().__init__()
+        log_gain = torch.linspace(-3.5, 1.2, LEVELS)[:, None].repeat(1, z)
+        spread = log_gain.exp()[..., None]  # z has unit variance to begin with
+        self.log_gain = nn.Parameter(log_gain)
+        self.logits = nn.Parameter(torch.zeros(LEVELS, z, 3))
+        self.means = nn.Parameter(torch.tensor([-1.0, 0.0, 1.0]) * spread)
+        self.log_scales = nn.Parameter((0.5 * spread).clamp_min(0.06).log().repeat(1, 1, 3))
+
+    def gain(self, level: Tensor) -> Tensor:
+        return self.log_gain[level].exp()[:, :, None, None]
+
+    def probability(self, q: Tensor, level: Tensor) -> Tensor:
+        """P(q) for q of shape [B,Z,h,w] and one level per batch element."""
+        pick = lambda p: p[level][:, :, None, None, :]  # noqa: E731
+        t, scale = q[..., None] - pick(self.means), pick(self.log_scales).clamp(-4, 4).exp()
+        mass = torch.sigmoid((t + 0.5) / scale) - torch.sigmoid((t - 0.5) / scale)
+        return (mass * torch.softmax(pick(self.logits), -1)).sum(-1).clamp_min(1e-7)
+
+
+class NtsccNet(nn.Module):
+    """All the networks and the linear code between them. Pixels are floats in [0, 1], [B,3,H,W], sides 16 k."""
+
+    def __init__(self, settings: NetSettings | None = None):
+        super().__init__()
+        s = self.settings = settings or NetSettings()
+        m = s.m
+        basis = torch.from_numpy(block_dct(s.channels)).float().reshape(m, 3, BLOCK, BLOCK)
+        self.analysis = nn.Parameter(basis.clone())
+        self.synthesis = nn.Parameter(basis.clone())
+        self.register_buffer("y_mean", torch.zeros(m))
+        self.register_buffer("y_std", torch.ones(m) * 0.05)
+        self.g_a = AnalysisBranch(m, s.g_a)
+        self.g_s = SynthesisBranch(m, s.g_s, s.g_s_blocks)
+        self.h_a = HyperAnalysis(m, s.hyper, s.z_channels)
+        self.h_s = HyperSynthesis(m, s.hyper, s.z_channels)
+        self.prior = Prior(s.z_channels)
+        self.gain = PointwiseCode(2 * m + 2, s.code, m)
+        self.f_e = PointwiseCode(3 * m + 2, s.code, m)
+        self.f_d = PointwiseCode(4 * m + 2, s.code, m)
+        self.mixed_precision = False  # bfloat16 in g_a and g_s
+
+    def _mixed(self) -> torch.autocast:
+        return torch.autocast("cpu", torch.bfloat16, enabled=self.mixed_precision)
+
+    # -- transforms ---------------------------------------------------------------------------------------------
+
+    def analyse(self, x: Tensor, *, linear_only: bool = False) -> Tensor:
+        """g_a: pixels to latents y [B,M,H/16,W/16]."""
+        x = x - 0.5
+        y = F.conv2d(x, self.analysis, stride=BLOCK)
+        if linear_only:
+            return y
+        with self._mixed():
+            branch = self.g_a(x)
+        return y + branch.float() * self._plane(self.y_std)
+
+    def synthesise(self, y_hat: Tensor, variance: Tensor, *, linear_only: bool = False) -> Tensor:
+        """g_s: decoded latents and their posterior variance to pixels."""
+        x0 = F.conv_transpose2d(y_hat, self.synthesis, stride=BLOCK)
+        if not linear_only:
+            std = self._plane(self.y_std)
+            normal = ((y_hat - self._plane(self.y_mean)) / std).clamp(-8, 8)
+            doubt = (0.5 * (variance + 1e-10).log() - std.log()).clamp(-8, 4)
+            latents = torch.cat([normal, 0.5 * doubt + 0.5], 1)
+            with self._mixed():
+                branch = self.g_s(latents, x0)
+            x0 = x0 + branch.float()
+        return x0 + 0.5
+
+    # -- hyperprior ---------------------------------------------------------------------------------------------
+
+    def hyper_analyse(self, y: Tensor, level: Tensor) -> Tensor:
+        """h_a: latents to unrounded integers z * gain."""
+        normal = (y - self._plane(self.y_mean)) / self._plane(self.y_std)
+        z = self.h_a(torch.cat([normal.clamp(-8, 8), (normal.abs() + 0.02).log()], 1))
+        return z * self.prior.gain(level)
+
+    def hyper_synthesise(self, q: Tensor, level: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
+        """h_s: integers q to mean and log deviation [B,M,height,width], in the dtype of q."""
+        out = self.h_s(q / self.prior.gain(level).to(q.dtype), level)[..., :height, :width]
+        mean, log_sigma = out.chunk(2, 1)
+        std = self._plane(self.y_std).to(q.dtype)
+        mean = self._plane(self.y_mean).to(q.dtype) + std * mean
+        return mean, std.log() + log_sigma.clamp(-7, 4)
+
+    # -- the code of the channel symbols -------------------------------------------------------------------------
+
+    def amplitude(self, log_sigma: Tensor, log_theta: Tensor, mask: Tensor, power: Tensor, snr: Tensor) -> Tensor:
+        """Amplitude per unit of u / sigma in the linear part of the code: the same at both ends.
+
+        `power` is the optimal linear code's power per dimension (mean 1 over the sent ones); log_theta and snr (dB)
+        hold one value per batch element.
+        """
+        relative = 0.5 * (log_sigma - log_theta).clamp(-5, 5)
+        correction = self.gain(torch.cat([relative * mask, mask, self._side(log_theta, snr, mask)], 1))
+        return power.clamp_min(1e-4).sqrt() * correction.clamp(-2, 2).exp() * mask
+
+    def channel_encode(self, whitened: Tensor, amplitude: Tensor, log_sigma: Tensor, log_theta: Tensor, mask: Tensor, snr):
+        """f_e: whitened = (y - mean) / sigma to real channel dimensions at the positions of `mask`, zero elsewhere."""
+        relative = 0.5 * (log_sigma - log_theta).clamp(-5, 5)
+        side = self._side(log_theta, snr, mask)
+        extra = self.f_e(torch.cat([whitened.clamp(-8, 8), relative, mask, side], 1))
+        return amplitude * whitened + extra * mask
+
+    def channel_decode(
+        self, observed: Tensor, noise: Tensor, amplitude: Tensor, log_sigma: Tensor, log_theta: Tensor, mask: Tensor, snr
+    ) -> tuple[Tensor, Tensor]:
+        """f_d: noisy dimensions (noise variance per dimension) to the innovation and its posterior variance."""
+        sigma, power = log_sigma.exp(), amplitude.square()
+        ratio = torch.where(mask > 0, noise / (power + noise), torch.ones_like(power))  # posterior to prior variance
+        estimate = amplitude / (power + noise) * observed * mask  # of the whitened latent (LLSE)
+        relative = 0.5 * (log_sigma - log_theta).clamp(-5, 5)
+        seen = (observed / (1 + noise)).clamp(-8, 8) * mask
+        side = self._side(log_theta, snr, mask)
+        delta = self.f_d(torch.cat([estimate.clamp(-8, 8), ratio, relative, seen, side], 1))
+        return sigma * (estimate + ratio.sqrt() * delta), sigma.square() * ratio
+
+    def _plane(self, values: Tensor) -> Tensor:
+        return values.view(1, -1, 1, 1)
+
+    @staticmethod
+    def _side(log_theta: Tensor, snr: Tensor, like: Tensor) -> Tensor:
+        planes = torch.stack([log_theta.flatten() / 4 + 1, snr.flatten() / 10], 1)[:, :, None, None]
+        return planes.to(like.dtype).expand(-1, 2, *like.shape[2:])
+
+
+def parameter_count(net: nn.Module) -> int:
+    return sum(p.numel() for p in net.parameters())
+
+
+def level_for(cbr: float, bits_per_symbol: float) -> int:
+    """Fineness of the hyperprior for a rate: the binary logarithm of the bits per block that the symbols could carry."""
+    return min(LEVELS - 1, max(0, round(math.log2(max(cbr, 1e-6) * 3 * BLOCK * BLOCK * bits_per_symbol))))

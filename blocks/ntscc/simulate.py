@@ -1,0 +1,95 @@
+"""One differentiable pass over the whole keyframe link: what training and its validation run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lgvsc_flow.blocks.ntscc.allocation import linear_power, select
+from lgvsc_flow.blocks.ntscc.nets import BLOCK, NtsccNet
+
+
+@dataclass(frozen=True)
+class LinkDraw:
+    """What one group of crops (a picture) meets: rate, design SNR and the noise that really comes."""
+
+    dimensions: int  # real channel dimensions sent for the group
+    level: int  # fineness of the hyperprior
+    snr_db: float  # the encoder's belief
+    noise: Tensor  # variance of every real dimension, [crops, M, h, w] or broadcastable (unit power dimensions)
+
+
+@dataclass
+class Pass:
+    """Results of `simulate`, by group where plural."""
+
+    x_hat: Tensor
+    mse: Tensor
+    bits: Tensor
+    nll: Tensor  # nats per group that a noise-floored Gaussian code of y would spend
+    plain_nll: Tensor
+
+
+def simulate(
+    net: NtsccNet, x: Tensor, draws: list[LinkDraw], generator: torch.Generator, *, linear_only: bool = False
+) -> Pass:
+    """Send x [G * S, 3, H, W] (sides multiples of 16) as G pictures of S crops each.
+
+    Rounding of z is straight-through on the way to the receiver and uniform noise in the rate (Balle et al. 2018).
+    """
+    groups, crops = len(draws), x.shape[0] // len(draws)
+    level = torch.tensor([d.level for d in draws]).repeat_interleave(crops)
+    snr = torch.tensor([d.snr_db for d in draws]).repeat_interleave(crops)
+    y = net.analyse(x, linear_only=linear_only).contiguous()
+    t = net.hyper_analyse(y, level)
+    if torch.is_grad_enabled():
+        t_rate = t + torch.rand(t.shape, generator=generator) - 0.5
+        q = t + (t.round() - t).detach()
+    else:
+        t_rate = q = t.round()
+    bits = -net.prior.probability(t_rate, level).log2().reshape(groups, -1).sum(1)
+    mean, log_sigma = net.hyper_synthesise(q, level, *y.shape[2:])
+    sigma = log_sigma.exp()
+    whitened = (y - mean) / sigma
+
+    mask, power, thetas = torch.zeros(y.shape), torch.zeros(y.shape), []
+    for g, draw in enumerate(draws):
+        part = slice(g * crops, (g + 1) * crops)
+        chosen = select(log_sigma[part], draw.dimensions)
+        mask[part].view(-1)[chosen] = 1
+        thetas.append(log_sigma.detach()[part].reshape(-1)[chosen].min())
+        expected = 10 ** (-draw.snr_db / 10)
+        power[part] = power_map(log_sigma[part], chosen, expected)
+    log_theta = torch.stack(thetas).repeat_interleave(crops)[:, None, None, None]
+
+    amplitude = net.amplitude(log_sigma, log_theta, mask, power, snr)
+    sent = net.channel_encode(whitened, amplitude, log_sigma, log_theta, mask, snr)
+    count = torch.tensor([float(d.dimensions) for d in draws])
+    mean_power = (sent.square().reshape(groups, -1).sum(1) / count).repeat_interleave(crops)[:, None, None, None]
+    noise = torch.cat([d.noise.expand(crops, *y.shape[1:]) for d in draws]) * mean_power
+    observed = (sent + noise.sqrt() * torch.randn(y.shape, generator=generator)) * mask
+    u_hat, variance = net.channel_decode(observed, noise, amplitude, log_sigma, log_theta, mask, snr)
+    x_hat = net.synthesise(mean + u_hat, variance, linear_only=linear_only)
+
+    mse = (x_hat - x).square().reshape(groups, -1).mean(1)
+    error = (y.detach() - mean).square()
+    floored = sigma.square() + (2 * log_theta).exp()
+    floored_error = (error + (2 * log_theta).exp()) / floored
+    nll = 0.5 * (floored.log() - 2 * log_theta + floored_error)
+    plain = log_sigma + 0.5 * (error / sigma.square()).clamp_max(50)
+    return Pass(x_hat, mse, bits, nll.reshape(groups, -1).sum(1), plain.reshape(groups, -1).mean(1))
+
+
+def power_map(log_sigma: Tensor, chosen: Tensor, noise: float) -> Tensor:
+    """`linear_power` of the chosen latents, zero elsewhere, in the shape of log_sigma."""
+    flat = torch.zeros(log_sigma.numel(), dtype=log_sigma.dtype)
+    flat = flat.index_put((chosen,), linear_power(log_sigma.reshape(-1)[chosen].exp(), noise))
+    return flat.view(log_sigma.shape)
+
+
+def dimensions_for(cbr: float, height: int, width: int, crops: int = 1) -> int:
+    """Real dimensions (an even number) of a symbol budget of cbr complex symbols per colour sample."""
+    most = crops * (height // BLOCK) * (width // BLOCK) * 256
+    return min(max(2 * round(cbr * 3 * height * width * crops), 16), most)

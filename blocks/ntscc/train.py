@@ -1,0 +1,272 @@
+"""Train the keyframe codec: python -m lgvsc_flow.blocks.ntscc.train --data DIR --hours H --out DIR [--resume].
+
+The loss is ln(MSE) + 0.75 ln(n), n the channel symbols of latents and hyperprior together: 0.75 is the slope of the
+rate curve (d ln MSE / d ln CBR, measured with the linear code), so that one symbol of hyperprior must earn what one more
+symbol of latents would. Every group of crops stands for one picture with its own rate, SNR and channel.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+import typer
+from torch import Tensor
+
+from lgvsc_flow.blocks.ntscc.data import Crops
+from lgvsc_flow.blocks.ntscc.nets import BLOCK, NetSettings, NtsccNet, level_for, parameter_count
+from lgvsc_flow.blocks.ntscc.rate import bits_per_symbol
+from lgvsc_flow.blocks.ntscc.simulate import LinkDraw, dimensions_for, simulate
+
+RATE_SLOPE = 0.75
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train. The length is given in hours of wall clock, or in steps (then it repeats bit for bit)."""
+
+    hours: float = 1.0
+    steps: int | None = None
+    groups: int = 2
+    crops_per_group: int = 4
+    crop: int = 128
+    learning_rate: float = 7e-4
+    transform_learning_rate: float = 1e-4
+    prior_learning_rate: float = 4e-3
+    warmup_steps: int = 200
+    linear_share: float = 0.05  # of the length: only hyperprior and channel code, g_a and g_s are the plain transform
+    cbr: tuple[float, float] = (0.01, 0.1)
+    snr_db: tuple[float, float] = (-2.0, 14.0)
+    ema: float = 0.998
+    seed: int = 1
+    checkpoint_s: float = 150.0
+    validate_s: float = 420.0
+    mixed_precision: bool = True
+    net: NetSettings = field(default_factory=NetSettings)
+
+
+class Trainer:
+    """A training run that can be stopped at any moment and goes on from its last checkpoint."""
+
+    def __init__(self, recipe: Recipe, data: Path, out: Path):
+        self.recipe, self.out = recipe, out
+        out.mkdir(parents=True, exist_ok=True)
+        self.crops = Crops(data, recipe.crop)
+        torch.manual_seed(recipe.seed)
+        self.net = NtsccNet(recipe.net)
+        self.step, self.elapsed, self.curve = 0, 0.0, []
+        transform = [self.net.analysis, self.net.synthesis]
+        prior = list(self.net.prior.parameters())
+        others = [p for p in self.net.parameters() if all(p is not t for t in transform + prior)]
+        self.optimizer = torch.optim.Adam(
+            [
+                {"params": others, "peak": recipe.learning_rate},
+                {"params": transform, "peak": recipe.transform_learning_rate},
+                {"params": prior, "peak": recipe.prior_learning_rate},
+            ],
+            betas=(0.9, 0.99),
+            foreach=True,
+        )
+        # Clipped apart: the hyperprior's gradients are large and would decide the step of all the others.
+        self.parts = [transform, *(list(module.parameters()) for module in self.net.children())]
+        self.ema: dict[str, Tensor] = {}
+
+    # -- state --------------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Measure the channel variances that the entropy model starts from."""
+        total, square, count = 0.0, 0.0, 0
+        with torch.inference_mode():
+            for number in range(200):
+                x = torch.from_numpy(self.crops.batch(self.recipe.seed + 1000, number, 4, 2)).float() / 255
+                y = self.net.analyse(x, linear_only=True).double()
+                total, square = total + y.sum((0, 2, 3)), square + y.square().sum((0, 2, 3))
+                count += y.shape[0] * y.shape[2] * y.shape[3]
+        mean = total / count
+        mean[1:] = 0
+        self.net.y_mean.copy_(mean)
+        self.net.y_std.copy_((square / count - mean.square()).clamp_min(1e-8).sqrt())
+        with torch.no_grad():  # z begins with unit variance, as the prior expects
+            z = self.net.hyper_analyse(y.float(), torch.full((len(y),), 4)) / self.net.prior.gain(torch.tensor([4]))
+            self.net.h_a.last.weight.div_(z.std())
+            self.net.h_a.last.bias.sub_(z.mean((0, 2, 3))).div_(z.std())
+        self.ema = {name: p.detach().clone() for name, p in self.net.state_dict().items()}
+
+    def save(self) -> None:
+        state = {
+            "net": self.net.state_dict(),
+            "ema": self.ema,
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "elapsed": self.elapsed,
+            "curve": self.curve,
+            "settings": self.recipe.net.as_dict(),
+        }
+        temporary = self.out / "checkpoint.pt.tmp"
+        torch.save(state, temporary)
+        os.replace(temporary, self.out / "checkpoint.pt")
+
+    def load(self) -> None:
+        path = self.out / "checkpoint.pt"
+        if not path.is_file():
+            raise FileNotFoundError(f"nothing to resume: {path} does not exist")
+        state = torch.load(path, weights_only=True)
+        self.net.load_state_dict(state["net"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.ema, self.step, self.elapsed, self.curve = state["ema"], state["step"], state["elapsed"], state["curve"]
+
+    def averaged(self) -> NtsccNet:
+        """The network with averaged weights, ready to use."""
+        net = NtsccNet(self.recipe.net)
+        net.load_state_dict(self.ema)
+        return net.eval()
+
+    # -- the run ------------------------------------------------------------------------------------------------
+
+    def progress(self) -> float:
+        r = self.recipe
+        return self.step / r.steps if r.steps else self.elapsed / (3600 * r.hours)
+
+    def train_step(self) -> dict[str, float]:
+        r, progress = self.recipe, self.progress()
+        rate = min(1.0, (self.step + 1) / r.warmup_steps) * (0.5 + 0.5 * math.cos(math.pi * min(progress, 1.0)))
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["peak"] * max(rate, 0.002)
+        pixels = self.crops.batch(r.seed, self.step, r.groups, r.crops_per_group)
+        x = torch.from_numpy(pixels).float().div_(255).contiguous(memory_format=torch.channels_last)
+        generator = torch.Generator().manual_seed(r.seed * 1_000_003 + self.step)
+        draws = self._draws(np.random.default_rng([r.seed, self.step, 1]))
+        self.net.mixed_precision = r.mixed_precision
+        linear_only = progress < r.linear_share
+        out = simulate(self.net, x, draws, generator, linear_only=linear_only)
+        dimensions = torch.tensor([float(d.dimensions) for d in draws])
+        efficiency = torch.tensor([bits_per_symbol(d.snr_db) for d in draws])
+        capacity = torch.tensor([0.5 * math.log1p(10 ** (d.snr_db / 10)) for d in draws])  # nats per dimension
+        symbols = dimensions / 2 + out.bits / efficiency
+        distortion = (out.mse + 1e-5).log()
+        loss = distortion + RATE_SLOPE * symbols.log() + 0.35 * RATE_SLOPE * out.nll / (capacity * dimensions)
+        loss = (loss + 0.01 * out.plain_nll).mean()
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        norms = [torch.nn.utils.clip_grad_norm_(part, 0.1) for part in self.parts]
+        norm = torch.stack(norms).square().sum().sqrt()
+        if torch.isfinite(norm):
+            self.optimizer.step()
+        decay = min(r.ema, (1 + self.step) / (10 + self.step))
+        state = self.net.state_dict()
+        names = [n for n, p in state.items() if p.is_floating_point()]
+        torch._foreach_lerp_([self.ema[n] for n in names], [state[n] for n in names], 1 - decay)
+        self.step += 1
+        psnr = -10 / math.log(10) * out.mse.detach().log().mean().item()
+        share = (out.bits / efficiency / symbols).mean().item()
+        return {"loss": loss.item(), "psnr_db": psnr, "side_share": share, "norm": norm.item()}
+
+    def _draws(self, rng: np.random.Generator) -> list[LinkDraw]:
+        r, draws = self.recipe, []
+        side = r.crop // BLOCK
+        for _ in range(r.groups):
+            cbr = math.exp(rng.uniform(math.log(r.cbr[0]), math.log(r.cbr[1])))
+            design = rng.uniform(*r.snr_db)
+            actual = design + (rng.uniform(-5, 5) if rng.random() < 0.3 else 0.0)
+            noise = np.array(10 ** (-actual / 10))
+            if rng.random() < 0.2:  # Rayleigh: dimensions share the gains of a few blocks
+                gains = rng.exponential(size=int(rng.integers(1, 65))).clip(1e-3)
+                shape = (r.crops_per_group, r.net.m, side, side)
+                noise = noise / gains[rng.integers(gains.size, size=shape)]
+            draws.append(
+                LinkDraw(
+                    dimensions_for(cbr, r.crop, r.crop, r.crops_per_group),
+                    level_for(cbr, bits_per_symbol(design)),
+                    design,
+                    torch.from_numpy(np.asarray(noise, np.float32)),
+                )
+            )
+        return draws
+
+    def run(self, validation: dict[str, np.ndarray] | None = None) -> None:
+        """Train to the end of the recipe, printing a line about every 20 s; leaves ntscc.safetensors and curve.png."""
+        r, last, sums, count = self.recipe, time.monotonic(), {}, 0
+        printed = saved = validated = last
+        print(f"{parameter_count(self.net)} parameters, {len(self.crops.index['pictures'])} pictures", flush=True)
+        while self.progress() < 1:
+            row = self.train_step()
+            now = time.monotonic()
+            self.elapsed, last = self.elapsed + now - last, now
+            for key, value in row.items():
+                sums[key] = sums.get(key, 0.0) + value
+            count += 1
+            if now - printed > 20:
+                means = {key: round(value / count, 4) for key, value in sums.items()}
+                self.curve.append({"step": self.step, "elapsed_s": round(self.elapsed, 1), **means})
+                print(json.dumps(self.curve[-1]), flush=True)
+                printed, sums, count = now, {}, 0
+            if now - saved > r.checkpoint_s:
+                self.save()
+                saved = time.monotonic()
+            if validation and now - validated > r.validate_s:
+                self.curve.append({"step": self.step, "elapsed_s": round(self.elapsed, 1), **self.validate(validation)})
+                print(json.dumps(self.curve[-1]), flush=True)
+                validated = time.monotonic()
+        self.save()
+
+    def validate(self, pictures: dict[str, np.ndarray]) -> dict[str, float]:
+        """Mean PSNR over pictures [H, W, 3] at CBR 0.03, hyperprior included, for 0 and 10 dB."""
+        net, result = self.averaged(), {}
+        linear_only = self.progress() < self.recipe.linear_share
+        for snr in (10.0, 0.0):
+            values = [validation_psnr(net, p, 0.03, snr, linear_only=linear_only) for p in pictures.values()]
+            result[f"valid_{snr:g}db"] = round(float(np.mean([v[0] for v in values])), 3)
+            result[f"side_{snr:g}db"] = round(float(np.mean([v[1] for v in values])), 4)
+        return result
+
+
+@torch.inference_mode()
+def validation_psnr(net: NtsccNet, pixels: np.ndarray, cbr: float, snr_db: float, *, linear_only: bool = False):
+    """(PSNR in dB, share of the symbols spent on the hyperprior) of one picture over AWGN at a total CBR."""
+    height, width = (side // BLOCK * BLOCK for side in pixels.shape[:2])
+    x = torch.from_numpy(pixels[:height, :width].copy()).permute(2, 0, 1)[None].float() / 255
+    level, noise = level_for(cbr, bits_per_symbol(snr_db)), torch.tensor(10 ** (-snr_db / 10))
+    total = dimensions_for(cbr, height, width)
+    level_tensor = torch.tensor([level])
+    q = net.hyper_analyse(net.analyse(x, linear_only=linear_only), level_tensor).round()
+    bits = -net.prior.probability(q, level_tensor).log2().sum().item()
+    side = 2 * bits / bits_per_symbol(snr_db)
+    draw = LinkDraw(max(16, 2 * round((total - side) / 2)), level, snr_db, noise)
+    out = simulate(net, x, [draw], torch.Generator().manual_seed(0), linear_only=linear_only)
+    mse = (out.x_hat.clamp(0, 1) - x).square().mean().item()
+    return -10 * math.log10(mse), side / total
+
+
+def main(
+    data: Annotated[Path, typer.Option(help="folder made by `prepare`")],
+    out: Annotated[Path, typer.Option(help="folder for checkpoints, curve and weights")],
+    hours: Annotated[float, typer.Option(min=0.0)] = 1.0,
+    resume: Annotated[bool, typer.Option(help="go on from the checkpoint in --out")] = False,
+    threads: Annotated[int, typer.Option(min=1)] = 1,
+    seed: int = 1,
+    validation: Annotated[Path | None, typer.Option(help="folder of pictures to watch the PSNR on")] = None,
+) -> None:
+    """Train the keyframe codec on prepared pictures."""
+    from PIL import Image
+
+    torch.set_num_threads(threads)
+    trainer = Trainer(Recipe(hours=hours, seed=seed), data, out)
+    if resume:
+        trainer.load()
+    else:
+        trainer.begin()
+    pictures = {}
+    if validation is not None:
+        pictures = {p.name: np.asarray(Image.open(p).convert("RGB")) for p in sorted(validation.iterdir())}
+    trainer.run(pictures)
+
+
+if __name__ == "__main__":
+    typer.run(main)

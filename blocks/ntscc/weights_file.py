@@ -1,0 +1,112 @@
+"""The weights as one safetensors file: networks in half precision, integer tables, rate thresholds, a digest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lgvsc_flow.errors import ModelError
+from lgvsc_flow.models import import_extra
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from lgvsc_flow.blocks.ntscc.nets import NtsccNet
+
+FORMAT = "lgvsc-flow ntscc 1"
+EMBEDDED = "embedded"
+INT8_FROM = 500_000  # convolutions with this many weights are kept as 8-bit integers with a scale per output channel
+NOMINAL_CBR = (0.01, 0.015, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1)
+HINT = "Use weights='embedded' for those that ship with the package, or train some (lgvsc_flow.blocks.ntscc.train)"
+
+
+@dataclass
+class Weights:
+    """A loaded model: the networks, the integer tables of z and ln(theta) at `NOMINAL_CBR` (typical pictures)."""
+
+    net: NtsccNet
+    tables: np.ndarray
+    log_thresholds: np.ndarray
+    digest: str
+
+
+def save_weights(path: Path, net: NtsccNet, log_thresholds: np.ndarray) -> None:
+    """Write the file under its final name once it is complete."""
+    import torch
+    from safetensors.torch import save_file
+
+    from lgvsc_flow.blocks.ntscc.entropy import integer_tables
+
+    tensors: dict[str, Tensor] = {}
+    for name, value in net.state_dict().items():
+        value = value.detach().float().contiguous()
+        if value.numel() >= INT8_FROM:
+            scale = value.flatten(1).abs().amax(1).clamp_min(1e-12) / 127
+            tensors[name + ".scale"] = scale
+            tensors[name] = (value / scale.view(-1, *[1] * (value.dim() - 1))).round().to(torch.int8)
+        else:
+            exact = name.startswith(("prior.", "y_"))
+            tensors[name] = value if exact else value.half()
+    tensors["z_tables"] = torch.from_numpy(integer_tables(net.prior))
+    tensors["log_thresholds"] = torch.from_numpy(np.asarray(log_thresholds, np.float64))
+    settings = {k: list(v) if isinstance(v, tuple) else v for k, v in net.settings.as_dict().items()}
+    metadata = {"format": FORMAT, "settings": json.dumps(settings), "digest": _digest(tensors)}
+    temporary = path.with_name(path.name + ".tmp")
+    save_file(tensors, temporary, metadata)
+    os.replace(temporary, path)
+
+
+def load_weights(where: str | Path = EMBEDDED) -> Weights:
+    """Read a weights file, or the embedded one.
+
+    Raises:
+        ModelError: the file is missing, damaged or of another kind.
+        MissingExtraError: torch or safetensors is not installed.
+    """
+    torch = import_extra("torch", "NTSCC", "models", "torch")
+    safetensors = import_extra("safetensors", "NTSCC", "models", "safetensors")
+    from lgvsc_flow.blocks.ntscc.nets import NetSettings, NtsccNet
+
+    if str(where) == EMBEDDED:
+        path = Path(str(resources.files("lgvsc_flow.blocks.ntscc") / "weights" / "ntscc.safetensors"))
+    else:
+        path = Path(where)
+    if not path.is_file():
+        raise ModelError(f"NTSCC weights {path} do not exist. {HINT}")
+    try:
+        with safetensors.safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (safetensors.SafetensorError, OSError, ValueError) as error:
+        raise ModelError(f"NTSCC weights {path} are damaged or no safetensors file ({error}). {HINT}") from error
+    if metadata.get("format") != FORMAT:
+        raise ModelError(f"{path} holds {metadata.get('format', 'other tensors')!r}, not {FORMAT!r}. {HINT}")
+    if metadata.get("digest") != _digest(tensors):
+        raise ModelError(f"NTSCC weights {path} are damaged: their check value does not match. {HINT}")
+    raw = json.loads(metadata["settings"])
+    net = NtsccNet(NetSettings(**{k: tuple(v) if isinstance(v, list) else v for k, v in raw.items()}))
+    tables, thresholds = tensors.pop("z_tables").numpy(), tensors.pop("log_thresholds").numpy()
+    state = {}
+    for name, value in tensors.items():
+        if value.dtype == torch.int8:
+            scale = tensors[name + ".scale"]
+            value = value.float() * scale.view(-1, *[1] * (value.dim() - 1))
+        if not name.endswith(".scale"):
+            state[name] = value.float()
+    net.load_state_dict(state)
+    return Weights(net.eval(), tables, thresholds, metadata["digest"])
+
+
+def _digest(tensors: dict[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(tensors[name].contiguous().numpy().tobytes())
+    return digest.hexdigest()

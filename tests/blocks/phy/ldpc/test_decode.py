@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lgvsc_flow.blocks.phy import LdpcDecoder
+from lgvsc_flow.blocks.phy import CrcCheck, LdpcDecoder
 from lgvsc_flow.blocks.phy.ldpc.code import CODE_RATES, LENGTHS, wifi_code
 from lgvsc_flow.blocks.phy.ldpc.decode import decode
 from lgvsc_flow.blocks.phy.ldpc.encode import encode
@@ -147,3 +147,12 @@ def test_message():
     assert str(error.value) == (
         "LdpcDecoder, item 1: got Llrs[647]; a burst must hold whole codewords of n=648. (from ValueError)"
     )
+
+
+@pytest.mark.parametrize(("n", "rate"), CODES)
+def test_a_word_that_was_erased_does_not_pass_its_crc(n, rate):
+    """All-zero information bits would: their CRC24A is zero too."""
+    code = wifi_code(n, rate)
+    bits = run_block(LdpcDecoder(n=n, code_rate=rate), [np.zeros(n, np.float32)])
+    (checked,) = run_block(CrcCheck(block_bits=code.k - 24), bits)
+    assert checked.ok.tolist() == [False]

@@ -124,7 +124,12 @@ class Block:
     @property
     def settings(self) -> dict[str, Any]:
         """Setting names and values, without the name."""
-        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.init and f.name != "name"}
+        return {name: getattr(self, name) for name in self.setting_fields()}
+
+    @classmethod
+    def setting_fields(cls) -> dict[str, dataclasses.Field[Any]]:
+        """The settings, by name; ranges, unit and meaning are in each field's metadata."""
+        return {f.name: f for f in dataclasses.fields(cls) if f.init and f.name != "name"}
 
     @classmethod
     def inputs(cls) -> list[In]:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["BlockError", "FlowError", "MediaError", "MissingExtraError", "ModelError", "SettingError", "WiringError"]
+__all__ = [
+    "BlockError",
+    "FlowError",
+    "GraphFileError",
+    "MediaError",
+    "MissingExtraError",
+    "ModelError",
+    "SettingError",
+    "WiringError",
+]
 
 
 class FlowError(Exception):
@@ -39,6 +48,14 @@ class WiringError(FlowError):
         count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
         lines = "".join(f"\n  {i}. {p}" for i, p in enumerate(self.problems, 1))
         super().__init__(f"graph '{graph}' has {count}:{lines}")
+
+
+class GraphFileError(FlowError):
+    """A graph file is wrong; `problems` holds every problem, one line each."""
+
+    def __init__(self, path: str, problems: Sequence[str]) -> None:
+        self.problems = list(problems)
+        super().__init__(f"graph file {path}:" + "".join(f"\n  {i}. {p}" for i, p in enumerate(self.problems, 1)))
 
 
 class BlockError(FlowError):

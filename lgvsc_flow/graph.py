@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import networkx as nx
 import numpy as np
@@ -176,6 +177,19 @@ class Graph:
             f"  {ids[s.block]} -->|{s.port.name}: {type_name(s.port.kind)}| {ids[t.block]}" for s, t in self.wires()
         ]
         return "\n".join(lines)
+
+    def save(self, path: str | Path) -> None:
+        """Write the graph to a YAML file; see `lgvsc_flow.files`."""
+        from lgvsc_flow.files import save
+
+        save(self, path)
+
+    @staticmethod
+    def load(path: str | Path, changes: Mapping[str, Any] | None = None) -> Graph:
+        """Read a graph from a YAML file, with settings changed as in `{"AwgnChannel.esn0_db": 6}`."""
+        from lgvsc_flow.files import load
+
+        return load(path, changes)
 
     def draw(self, path: str | Path) -> None:
         """Draw the graph with matplotlib; the file's ending decides the format (svg, png, pdf)."""

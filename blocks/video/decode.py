@@ -27,6 +27,8 @@ _FORMATS = (
 # What may come in as sound or pictures, opened only to say so.
 _NO_VIDEO = f"{_FORMATS},mp3,wav,flac,aac,aiff,w64,caf"
 
+_MAX_PIXELS = 1 << 26  # twice 8K; a damaged header must not ask for all the memory
+
 
 def import_av(what: str) -> Any:
     """PyAV, or `MissingExtraError` in the name of `what`."""
@@ -45,7 +47,7 @@ def open_video(path: str | os.PathLike[str]) -> Iterator[tuple[InputContainer, V
     _check_file(path)
     try:
         options = {"format_whitelist": _NO_VIDEO, "protocol_whitelist": "file"}
-        container = av.open(f"file:{path}", options=options)
+        container = av.open(f"file:{path}", options=options, metadata_errors="replace")
     except (av.error.FFmpegError, OSError) as error:
         raise MediaError(
             f"'{path}' is no video file that can be read. If it was a video, its beginning or its index is damaged: "
@@ -68,8 +70,13 @@ def _check_file(path: Path) -> None:
 
 def _video_stream(av: Any, container: InputContainer, path: Path) -> VideoStream:
     for stream in container.streams.video:
-        if not stream.disposition & av.stream.Disposition.attached_pic:
-            return stream
+        if stream.disposition & av.stream.Disposition.attached_pic:
+            continue
+        if stream.codec_context is None:
+            raise MediaError(
+                f"'{path}' is coded in a format that this FFmpeg does not know. Convert it to H.264 first."
+            )
+        return stream
     kind = "only sound" if container.streams.audio else "no pictures"
     raise MediaError(f"'{path}' has no video stream, {kind}. Give a file with a video in it.")
 
@@ -89,6 +96,7 @@ def decode(
     av = import_av("VideoFile")
     with open_video(path) as (container, stream):
         stream.thread_type = "AUTO"
+        stream.codec_context.options = {"max_pixels": str(_MAX_PIXELS)}
         count, last, wrong = 0, None, ""
         try:
             for frame in container.decode(stream):

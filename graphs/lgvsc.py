@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lgvsc_flow import Block, Graph
 from lgvsc_flow.blocks.channel import AwgnChannel, Equalizer, RayleighChannel
@@ -21,7 +22,9 @@ from lgvsc_flow.blocks.phy import (
     BitRepeat,
     CrcAppend,
     CrcCheck,
+    Deinterleaver,
     Depacketizer,
+    Interleaver,
     LdpcDecoder,
     LdpcEncoder,
     LlrCombine,
@@ -46,7 +49,17 @@ from lgvsc_flow.blocks.video import SideBySideWriter, VideoFile, VideoInfo, Vide
 from lgvsc_flow.blocks.world import DsaWorldModel, SfaWorldModel
 from lgvsc_flow.ports import BoundPort
 
-__all__ = ["CHANNELS", "SCHEMES", "ChannelBlock", "Scheme", "channel_block", "lgvsc", "receive", "transmit"]
+__all__ = [
+    "CHANNELS",
+    "SCHEMES",
+    "ChannelBlock",
+    "Scheme",
+    "channel_block",
+    "control_mcs",
+    "lgvsc",
+    "receive",
+    "transmit",
+]
 
 ChannelBlock = AwgnChannel | RayleighChannel
 CHANNELS: dict[str, type[AwgnChannel] | type[RayleighChannel]] = {"awgn": AwgnChannel, "rayleigh": RayleighChannel}
@@ -83,15 +96,22 @@ def channel_block(scheme: Scheme) -> ChannelBlock:
     return CHANNELS[scheme.channel](esn0_db=scheme.esn0_db)
 
 
+def control_mcs(scheme: Scheme) -> Mcs:
+    """The modulation and coding of the digital link: robust enough to outlive the keyframe symbols."""
+    return choose_mcs(scheme.esn0_db, fading=scheme.channel != "awgn")
+
+
 def transmit(graph: Graph, mcs: Mcs, packets: Packetizer, crc: CrcAppend, modulator: QamModulator) -> None:
-    """Wire packets to symbols: CRC, channel code, repetition, modulation."""
-    graph.connect(packets, crc, LdpcEncoder(n=mcs.n, code_rate=mcs.code_rate), BitRepeat(times=mcs.repeats), modulator)
+    """Wire packets to symbols: CRC, channel code, interleaver, repetition, modulation."""
+    encoder, interleaver = LdpcEncoder(n=mcs.n, code_rate=mcs.code_rate), Interleaver(columns=mcs.n)
+    graph.connect(packets, crc, encoder, interleaver, BitRepeat(times=mcs.repeats), modulator)
 
 
 def receive(graph: Graph, mcs: Mcs, received: BoundPort | Block, checked: CrcCheck) -> None:
     """Wire equalized symbols to checked packets: the reverse of `transmit`."""
+    demodulator, combiner = QamDemodulator(order=mcs.order), LlrCombine(times=mcs.repeats)
     decoder = LdpcDecoder(n=mcs.n, code_rate=mcs.code_rate)
-    graph.connect(received, QamDemodulator(order=mcs.order), LlrCombine(times=mcs.repeats), decoder, checked)
+    graph.connect(received, demodulator, combiner, Deinterleaver(columns=mcs.n), decoder, checked)
 
 
 def lgvsc(scheme: Scheme, video: Path, info: VideoInfo, out: Path | None = None) -> Graph:
@@ -103,8 +123,8 @@ def lgvsc(scheme: Scheme, video: Path, info: VideoInfo, out: Path | None = None)
         info: its size, frame rate and number of frames, agreed with the receiver beforehand.
         out: a folder for `received.mp4` and `side_by_side.mp4`; None writes neither.
     """
-    mcs = choose_mcs(scheme.esn0_db)
-    size = {"height": info.height, "width": info.width, "num_frames": info.num_frames}
+    mcs = control_mcs(scheme)
+    size: dict[str, Any] = {"height": info.height, "width": info.width, "num_frames": info.num_frames}
     cutter: Block
     world: DsaWorldModel | SfaWorldModel
     if scheme.name == "skem-dsa":

@@ -7,17 +7,17 @@ from pathlib import Path
 from lgvsc_flow import Graph
 from lgvsc_flow.blocks.channel import Equalizer
 from lgvsc_flow.blocks.metrics import CollectCaptions, ConstellationMeter, PacketMeter, SegmentLog, TextCbrLedger
-from lgvsc_flow.blocks.phy import CrcAppend, CrcCheck, Depacketizer, NoPayload, Packetizer, QamModulator, choose_mcs
+from lgvsc_flow.blocks.phy import CrcAppend, CrcCheck, Depacketizer, NoPayload, Packetizer, QamModulator
 from lgvsc_flow.blocks.semantic import SegmentSplitter, Skem, TextDecoder, TextEncoder
 from lgvsc_flow.blocks.video import VideoFile, VideoInfo
-from lgvsc_flow.graphs.lgvsc import Scheme, channel_block, receive, transmit
+from lgvsc_flow.graphs.lgvsc import Scheme, channel_block, control_mcs, receive, transmit
 
 __all__ = ["text_only"]
 
 
 def text_only(scheme: Scheme, video: Path, info: VideoInfo) -> Graph:
     """The link from a video file to the received captions, with its meters. Arguments as in `lgvsc`."""
-    mcs = choose_mcs(scheme.esn0_db)
+    mcs = control_mcs(scheme)
     graph = Graph(f"Text-Only, {scheme.channel} {scheme.esn0_db:g} dB", seed=scheme.seed)
     skem, splitter, captions = Skem(threshold=scheme.threshold), SegmentSplitter(), TextEncoder()
     packets, crc, modulator = (

@@ -44,7 +44,8 @@ _TESTS: dict[str, tuple[str, Callable[[float, float], bool]]] = {
 }
 
 
-@dataclass_transform(kw_only_default=True, field_specifiers=(setting, dataclasses.field))
+# `setting` is not among the specifiers: type checkers would not see its positional default.
+@dataclass_transform(kw_only_default=True, field_specifiers=(dataclasses.field,))
 @dataclasses.dataclass(kw_only=True, eq=False, repr=False)
 class Block:
     """A stage of a graph.

@@ -6,6 +6,7 @@ import string
 from collections import defaultdict
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from typing import TYPE_CHECKING
 
 import networkx as nx
@@ -136,7 +137,7 @@ def _propagate(graph: Graph) -> list[str]:
         for out in block.outputs():
             known = None
             try:
-                known = evaluate(out.shape, lambda n, b=block, d=dims: _value(b, d, n))
+                known = evaluate(out.shape, partial(_value, block, dims))
             except ShapeError as error:
                 problem = f"{block.name}.{out.name}: its size {out.shape} does not come out: {error}."
                 found.append(_chained(problem, chain))

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import sys
+from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+import yaml
 from rich.console import Console
 from rich.table import Table
 
 from lgvsc_flow.errors import FlowError
+from lgvsc_flow.graph import Graph
+from lgvsc_flow.items import type_name
 
 __all__ = ["app", "main"]
 
@@ -113,6 +117,62 @@ def demo(
     from lgvsc_flow.graphs.clips import demo_clip
 
     run(demo_clip(), out, scheme=scheme, channel=channel, snr_db=snr_db, seed=seed, engine=engine)
+
+
+@app.command(epilog="Example: `lgvsc-flow run-graph link.yaml --set AwgnChannel.esn0_db=6 --seed 3`")
+def run_graph(
+    file: Annotated[Path, typer.Argument(help="a graph in YAML")],
+    change: Annotated[list[str], typer.Option("--set", help="Block.setting=value; may be given often")] = [],  # noqa: B006
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="another root seed")] = None,
+    engine: EngineOption = EngineName.THREADS,
+) -> None:
+    """Run a graph from a file; print its counters and what its sinks measured."""
+    graph = Graph.load(file, dict(map(_change, change)))
+    if seed is not None:
+        graph.seed = seed
+    result = graph.run(engine=engine.value, progress=sys.stderr.isatty())
+    console.print(result.table(), highlight=False, markup=False)
+    for name, values in graph.results().items():
+        for key, value in values.items():
+            console.print(f"{name}.{key} = {value:.6g}", highlight=False)
+
+
+@app.command(epilog="Example: `lgvsc-flow check link.yaml`")
+def check(file: Annotated[Path, typer.Argument(help="a graph in YAML")]) -> None:
+    """Check a graph file and its wiring; nothing is run."""
+    graph = Graph.load(file)
+    graph.check()
+    console.print(f"graph '{graph.name}' is wired rightly: {len(graph.blocks)} blocks, {len(graph.wires())} wires")
+
+
+@app.command(epilog="Examples: `lgvsc-flow blocks`, `lgvsc-flow blocks QamDemodulator`")
+def blocks(name: Annotated[str | None, typer.Argument(help="one block's name")] = None) -> None:
+    """List the installed blocks, or show one: ports, settings, meaning."""
+    from lgvsc_flow.describe import describe_block
+    from lgvsc_flow.registry import known_blocks
+
+    known = known_blocks()
+    if name is None:
+        table = Table(box=None)
+        for column in ("block", "takes", "gives", "what it is"):
+            table.add_column(column)
+        for kind in sorted(known, key=lambda k: (known[k].__module__, k)):
+            cls = known[kind]
+            takes, gives = (", ".join(type_name(p.kind) for p in ports) for ports in (cls.inputs(), cls.outputs()))
+            table.add_row(kind, takes, gives, (cls.__doc__ or "").strip().splitlines()[0])
+        console.print(table)
+    elif name in known:
+        console.print(describe_block(known[name]), highlight=False, markup=False)
+    else:
+        close = get_close_matches(name, known, 1)
+        raise FlowError(f"no installed block is called {name!r}{f'; did you mean {close[0]}?' if close else ''}")
+
+
+def _change(text: str) -> tuple[str, Any]:
+    key, equals, value = text.partition("=")
+    if not equals or "." not in key:
+        raise FlowError(f"--set takes Block.setting=value, got {text!r}")
+    return key, yaml.safe_load(value)
 
 
 def _show(data: dict[str, Any], out: Path) -> None:

@@ -189,5 +189,5 @@ def _end(
 
 
 def _hint(name: str, known: Any) -> str:
-    close = difflib.get_close_matches(name, list(known), 1)
+    close = difflib.get_close_matches(name, list(known), 1, cutoff=0.5)
     return f" (did you mean {close[0]}?)" if close else ""

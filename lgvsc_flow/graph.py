@@ -168,6 +168,17 @@ class Graph:
         key = tuple(int.from_bytes(digest[i : i + 4], "little") for i in range(0, 16, 4))
         return np.random.Generator(np.random.PCG64(np.random.SeedSequence(self.seed, spawn_key=key)))
 
+    def results(self) -> dict[str, dict[str, float]]:
+        """What the sinks measured: their public numbers, settings aside, by block name."""
+        found = {}
+        for block in self.nx.nodes:
+            if not block.outputs():
+                kind = type(block)
+                names = [n for n in (*vars(kind), *vars(block)) if not n.startswith("_") and n not in block.settings]
+                values = {n: getattr(block, n) for n in dict.fromkeys(names) if n not in kind.ports}
+                found[block.name] = {n: v for n, v in values.items() if type(v) in (int, float)}
+        return found
+
     def to_mermaid(self) -> str:
         """The graph as Mermaid flowchart text."""
         ids = {block: f"b{i}" for i, block in enumerate(self.nx.nodes)}

@@ -64,7 +64,8 @@ class Frame(Record):
 class Segment(Record):
     """A semantic segment S_n: the frames from one keyframe up to, not including, the next (paper, section II-A).
 
-    `s_rel[i]` is the score (eq. 2) of `frames[i]` against the segment's keyframe, NaN where none was computed.
+    `s_rel[i]` is the score (eq. 2) of `frames[i]` against the keyframe that was the latest when it was judged: the
+    segment's own, and for `frames[0]` the one before, over which it won. NaN where none was computed.
     `cut_at` is the offset, 1 to `length`, of the first frame behind a hard cut (`length`: the next segment opens
     with it), or None. `closing` marks the last frame of the video, sent as a keyframe of its own (K_{N+1} = F).
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lgvsc_flow import Block, In, Out, setting
 from lgvsc_flow.blocks.semantic.cuts import LOOKAHEAD
@@ -132,7 +132,8 @@ class Skem(Block):
                 moved = [_Entry(e.position, e.frame, e.sampled) for e in self._open[back:]]
                 self._open = self._open[:back]
                 self._end(back)
-                return moved + todo[n:]
+                first, *others = [*moved, *todo[n:]]
+                return [replace(first, s_rel=entry.s_rel), *others]
         self._open.extend(scored)
         return todo[len(reach) :]
 
@@ -156,7 +157,7 @@ class Skem(Block):
         self._add(kept)
 
     def _add(self, entries: Sequence[_Entry], closing: bool = False) -> None:
-        scores = (math.nan, *(e.s_rel for e in entries[1:]))
+        scores = tuple(e.s_rel for e in entries)
         self._segmenter.add(Part(entries[0].position, tuple(e.frame for e in entries), scores, closing))
 
     def _caption(self, frames: Sequence[Frame], cut_at: int | None) -> str:

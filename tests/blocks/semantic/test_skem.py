@@ -1,4 +1,5 @@
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -45,8 +46,12 @@ def test_keyframes_are_those_of_the_plain_loop(seed, describer, scripted_judge, 
     segments = run_block(block, numbered(count))
     assert starts(segments) == plain_loop(count, score, 0.35, longest)
     assert describer.seen == list(range(count))  # each once, in order
+    assert math.isnan(segments[0].s_rel[0])
+    for before, segment in pairwise(segments):
+        split = before.stop - before.start == longest
+        expected = math.nan if split else score(before.start, segment.start)
+        np.testing.assert_allclose(segment.s_rel[0], expected, atol=1e-12)
     for segment in segments:
-        assert math.isnan(segment.s_rel[0])
         expected = [score(segment.start, i) for i in range(segment.start + 1, segment.stop)]
         np.testing.assert_allclose(segment.s_rel[1:], expected, atol=1e-12)
 

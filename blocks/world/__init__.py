@@ -4,7 +4,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lgvsc_flow.blocks.world.dsa import Dsa, DsaWorldModel, WorldModelBlock
+    from lgvsc_flow.blocks.world.dsa import Dsa, DsaWorldModel
+    from lgvsc_flow.blocks.world.dsa import WorldModelBlock as WorldModelBlock
     from lgvsc_flow.blocks.world.interpolate import InterpolatorModel
     from lgvsc_flow.blocks.world.model import LengthGrid, WorldModel, load_world_model
     from lgvsc_flow.blocks.world.sfa import SfaWorldModel
@@ -18,7 +19,6 @@ __all__ = [
     "SfaWorldModel",
     "TextWorldModel",
     "WorldModel",
-    "WorldModelBlock",
     "load_world_model",
 ]
 
@@ -33,6 +33,6 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
+    if name not in __all__ and name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'model')}"), name)

@@ -12,12 +12,15 @@ from lgvsc_flow.graphs.lgvsc import Scheme, lgvsc
 
 
 def write_video(path, frames=24, height=72, width=88, cut=14):
-    """Two moving textures with a hard cut between them."""
-    rng = np.random.default_rng(3)
-    scenes = [rng.integers(0, 256, (12, 14, 3), dtype=np.uint8).repeat(12, 0).repeat(12, 1) for _ in range(2)]
+    """A moving mosaic, and behind a hard cut a dark sky with a sun."""
+    mosaic = np.random.default_rng(3).integers(0, 256, (12, 14, 3), dtype=np.uint8).repeat(12, 0).repeat(12, 1)
+    y, x = np.mgrid[:144, :168]
+    sun = np.exp(-((x - 50) ** 2 + (y - 40) ** 2) / 300)[..., None] * [255, 220, 120]
+    sky = np.clip(np.stack([y / 4, y / 3, 60 + y / 2], axis=-1) + sun, 0, 255).astype(np.uint8)
+    scenes = [mosaic, sky]
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=25, options={"crf": "12"})
-        stream.height, stream.width, stream.pix_fmt = height, width, "yuv420p"
+        stream.height, stream.width, stream.pix_fmt = height, width, "yuv444p"
         for number in range(frames):
             scene = np.roll(scenes[number >= cut], number, axis=1)[:height, :width]
             container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(scene), format="rgb24")))
@@ -84,7 +87,14 @@ def test_a_video_shorter_than_a_segment(video, tmp_path):
     assert count_frames(tmp_path / "received.mp4") == 24
 
 
-def test_one_frame_and_odd_sizes(tmp_path):
+def test_odd_sizes(tmp_path):
+    odd = write_video(tmp_path / "odd.mp4", height=71, width=87)
+    data = send(Scheme(), odd, tmp_path / "odd")
+    assert (data["video"]["height"], data["video"]["width"]) == (71, 87)
+    assert count_frames(tmp_path / "odd" / "received.mp4") == 24
+
+
+def test_a_video_of_one_frame(tmp_path):
     single = write_video(tmp_path / "one.mp4", frames=1)
     data = send(Scheme(), single, tmp_path / "one")
     assert data["keyframes"] == [0]
@@ -177,6 +187,17 @@ def test_bad_files_end_in_a_message_and_leave_nothing(video, tmp_path, monkeypat
         assert name in text
         assert "Traceback" not in text
         assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
+
+
+def test_damaged_weights_end_in_a_message(video, tmp_path, monkeypatch, capsys):
+    (tmp_path / "bad.safetensors").write_bytes(b"\x08\x00\x00\x00\x00\x00\x00\x00{}      ")
+    words = ["run", video, "--out", tmp_path / "out", "--weights", tmp_path / "bad.safetensors"]
+    code, text = command(monkeypatch, capsys, *words)
+    assert code == 1
+    assert "error: NtsccEncoder: " in text
+    assert "bad.safetensors" in text
+    assert "Traceback" not in text
+    assert not list((tmp_path / "out").iterdir())
 
 
 def test_bad_arguments(video, tmp_path, monkeypatch, capsys):

@@ -29,13 +29,15 @@ def select(log_sigma: Tensor, k: int) -> Tensor:
 
 
 def burst_order(k: int) -> np.ndarray:
-    """A fixed permutation of 0..k-1: multiples of about k / golden ratio modulo k."""
+    """A fixed permutation of 0..k-1 that puts neighbours about k / golden ratio apart."""
     if k < 3:
         return np.arange(k)
     stride = round(k * 0.6180339887498949)
     while math.gcd(stride, k) != 1:
         stride += 1
-    return np.arange(k, dtype=np.int64) * stride % k
+    order = np.empty(k, np.int64)
+    order[np.arange(k, dtype=np.int64) * stride % k] = np.arange(k)
+    return order
 
 
 def linear_power(sigma: Tensor, noise: float) -> Tensor:

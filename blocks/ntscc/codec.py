@@ -65,7 +65,7 @@ class NtsccCodec:
     def __init__(self, weights: str | Path | Weights = EMBEDDED, device: str = "cpu"):
         loaded = weights if isinstance(weights, Weights) else load_weights(weights)
         self.device = torch.device(device)
-        self.net = loaded.net.to(self.device).requires_grad_(False)
+        self.net = loaded.net.to(self.device)
         self.tables, self._log_thresholds = loaded.tables, loaded.log_thresholds
         # The hyper synthesis stays on the CPU in double precision: both ends must reach the same decisions.
         self._exact = copy.deepcopy(self.net).cpu().double()

@@ -1,0 +1,44 @@
+"""Range coding of the hyperprior with integer tables."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from lgvsc_flow.blocks.ntscc.entropy import LARGEST, TOTAL, decode_integers, encode_integers, integer_tables  # noqa: E402
+from lgvsc_flow.blocks.ntscc.nets import LEVELS, Prior  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def tables():
+    return integer_tables(Prior(6))
+
+
+def test_tables_are_whole_and_complete(tables):
+    assert tables.shape == (LEVELS, 6, 2 * LARGEST + 1)
+    assert (tables >= 1).all() and (tables.sum(-1) == TOTAL).all()
+
+
+@pytest.mark.parametrize("shape", [(6, 1, 1), (6, 7, 9), (6, 40, 30)])
+def test_round_trip(tables, shape):
+    q = np.random.default_rng(0).integers(-LARGEST, LARGEST + 1, shape).astype(np.int32)
+    assert np.array_equal(decode_integers(encode_integers(q, tables[3]), shape, tables[3]), q)
+
+
+def test_length_is_the_entropy_within_one_percent(tables):
+    rng, table = np.random.default_rng(1), tables[7]
+    p = table / TOTAL
+    q = np.stack([rng.choice(2 * LARGEST + 1, (50, 50), p=row) - LARGEST for row in p]).astype(np.int32)
+    ideal = sum(-np.log2(row[plane + LARGEST]).sum() for row, plane in zip(p, q, strict=True))
+    assert 8 * len(encode_integers(q, table)) < 1.01 * ideal + 64
+
+
+def test_foreign_bytes_never_crash_and_stay_bounded(tables):
+    rng = np.random.default_rng(2)
+    for _ in range(20):
+        try:
+            q = decode_integers(rng.bytes(int(rng.integers(0, 60))), (6, 5, 5), tables[2])
+        except ValueError as error:
+            assert "no valid range code" in str(error)
+        else:
+            assert np.abs(q).max() <= LARGEST

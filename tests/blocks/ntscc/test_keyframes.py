@@ -1,0 +1,99 @@
+"""The encoder and decoder blocks."""
+
+import math
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+from lgvsc_flow.blocks.ntscc import NtsccDecoder, NtsccEncoder, payload_symbols  # noqa: E402
+from lgvsc_flow.blocks.ntscc.weights_file import save_weights  # noqa: E402
+from lgvsc_flow.errors import FlowError, SettingError  # noqa: E402
+from lgvsc_flow.items import Keyframe, Payload, Received  # noqa: E402
+from lgvsc_flow.testing import run_block  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory, small_weights):
+    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
+    save_weights(path, small_weights.net, small_weights.log_thresholds)
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def sent(weights, photograph):
+    encoder = NtsccEncoder(target_cbr=0.06, weights=weights)
+    out = run_block(encoder, [Keyframe(0, photograph), Keyframe(3, photograph[:50, :41])])
+    return out["payloads"], out["symbols"]
+
+
+def clean(symbols, noise=1e-3):
+    return Received(symbols, np.ones(1, np.complex64), np.full(symbols.size, noise, np.float32))
+
+
+def test_encoder_sends_payload_and_unit_power_symbols(sent):
+    payloads, symbols = sent
+    assert [p.index for p in payloads] == [0, 3] and {p.stream for p in payloads} == {"hyperprior"}
+    for payload, burst in zip(payloads, symbols, strict=True):
+        assert burst.size == payload_symbols(payload.data)
+        assert np.mean(np.abs(burst) ** 2) == pytest.approx(1, abs=1e-5)
+
+
+def test_keyframes_come_back(weights, sent, photograph):
+    payloads, symbols = sent
+    out = run_block(NtsccDecoder(weights=weights), [clean(s) for s in symbols], payloads)
+    assert [k.index for k in out] == [0, 3] and not any(k.lost for k in out)
+    assert out[1].pixels.shape == (50, 41, 3)
+    error = np.square(out[0].pixels.astype(float) - photograph).mean()
+    assert 10 * math.log10(255**2 / error) > 24
+
+
+def test_lost_or_damaged_side_information_loses_the_keyframe(weights, sent):
+    payloads, symbols = sent
+    lost = [Payload(0, "hyperprior", None, lost=True), Payload(3, "hyperprior", b"\1" + payloads[1].data[1:])]
+    decoder = NtsccDecoder(weights=weights)
+    out = run_block(decoder, [clean(s) for s in symbols], lost)
+    assert [(k.index, k.lost, k.pixels) for k in out] == [(0, True, None), (3, True, None)]
+    assert decoder.lost == 2
+
+
+def test_burst_of_another_length_loses_the_keyframe(weights, sent):
+    payloads, symbols = sent
+    out = run_block(NtsccDecoder(weights=weights), [clean(symbols[0][:-1]), clean(np.zeros(0, np.complex64))], payloads)
+    assert [k.lost for k in out] == [True, True]
+
+
+def test_unusable_symbols_are_counted_as_erased(weights, sent):
+    payloads, symbols = sent
+    burst = symbols[0].copy()
+    burst[5:9] = np.nan
+    gain, noise = np.ones(burst.size, np.complex64), np.full(burst.size, 1e-3, np.float32)
+    gain[20:22], noise[30] = 0, np.inf
+    decoder = NtsccDecoder(weights=weights)
+    (keyframe,) = run_block(decoder, [Received(burst * gain, gain, noise)], payloads[:1])
+    assert not keyframe.lost and decoder.erased == 7
+
+
+def test_gain_is_undone(weights, sent):
+    payloads, symbols = sent
+    gain = np.exp(1j * np.linspace(0, 5, symbols[0].size)).astype(np.complex64) * 0.5
+    faded = Received(symbols[0] * gain, gain, np.full(symbols[0].size, 1e-3 / 4, np.float32))
+    a, b = (run_block(NtsccDecoder(weights=weights), [r], payloads[:1])[0] for r in (faded, clean(symbols[0])))
+    assert np.abs(a.pixels.astype(int) - b.pixels).max() <= 1
+
+
+def test_wrong_keyframes_and_weights_are_named(weights, tmp_path):
+    with pytest.raises(FlowError, match=r"a keyframe is uint8 \[height, width, 3\] RGB, got float32"):
+        run_block(NtsccEncoder(weights=weights), [Keyframe(0, np.zeros((8, 8, 3), np.float32))])
+    with pytest.raises(FlowError, match="do not exist. Use weights='embedded'"):
+        run_block(NtsccEncoder(weights=str(tmp_path / "no.safetensors")), [])
+    with pytest.raises(FlowError, match="cannot use the device 'cuda:77'"):
+        run_block(NtsccDecoder(weights=weights, device="cuda:77"), [], [])
+
+
+def test_settings_have_ranges():
+    with pytest.raises(SettingError, match="NtsccEncoder.target_cbr must be <= 0.15"):
+        NtsccEncoder(target_cbr=0.5)
+    with pytest.raises(SettingError, match="NtsccEncoder.snr_db"):
+        NtsccEncoder(snr_db=float("nan"))

@@ -17,7 +17,6 @@ import numpy as np
 from lgvsc_flow import Graph
 from lgvsc_flow.blocks.metrics import (
     CbrLedger,
-    CollectCaptions,
     ConstellationMeter,
     LoggedSegment,
     PacketMeter,
@@ -31,6 +30,7 @@ from lgvsc_flow.blocks.world import WorldModelBlock
 from lgvsc_flow.graphs.lgvsc import CHANNELS, ChannelBlock, Scheme, lgvsc
 from lgvsc_flow.graphs.report import Shot, html_page, plots, strip
 from lgvsc_flow.graphs.text_only import text_only
+from lgvsc_flow.probe import Probe
 from lgvsc_flow.run import Run
 
 __all__ = ["send"]
@@ -78,7 +78,7 @@ def send(
         "blocks": _blocks(run),
         "timing": {"engine": run.engine, "elapsed_s": run.elapsed_s},
     }
-    captions = [c.text for c in graph.find(CollectCaptions).items]
+    captions = [c.text for c in graph.find(Probe).items]
     _report(graph, scheme, data, video, out, captions)
     _write(out / "run.json", lambda f: f.write(json.dumps(data, indent=2, allow_nan=False).encode()))
     return data

@@ -10,7 +10,6 @@ from lgvsc_flow import Block, Graph
 from lgvsc_flow.blocks.channel import AwgnChannel, Equalizer, RayleighChannel
 from lgvsc_flow.blocks.metrics import (
     CbrLedger,
-    CollectCaptions,
     ConstellationMeter,
     PacketMeter,
     PsnrMeter,
@@ -48,6 +47,7 @@ from lgvsc_flow.blocks.semantic import (
 from lgvsc_flow.blocks.video import SideBySideWriter, VideoFile, VideoInfo, VideoWriter
 from lgvsc_flow.blocks.world import DsaWorldModel, SfaWorldModel
 from lgvsc_flow.ports import BoundPort
+from lgvsc_flow.probe import Probe
 
 __all__ = [
     "CHANNELS",
@@ -163,7 +163,7 @@ def lgvsc(scheme: Scheme, video: Path, info: VideoInfo, out: Path | None = None)
     graph.connect(arrived.hyperprior, decoder.side)
     graph.connect(decoder.keyframes, world.keyframes)
     graph.connect(arrived.captions, texts, world.captions)
-    graph.connect(texts, CollectCaptions())
+    graph.connect(texts, Probe(name="received captions", keep=None))
     graph.connect(arrived.side, FlowDecoder(), world.side)
 
     ledger, lost = CbrLedger(**size), PacketMeter(block_bits=mcs.block_bits)

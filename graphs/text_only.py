@@ -6,11 +6,12 @@ from pathlib import Path
 
 from lgvsc_flow import Graph
 from lgvsc_flow.blocks.channel import Equalizer
-from lgvsc_flow.blocks.metrics import CollectCaptions, ConstellationMeter, PacketMeter, SegmentLog, TextCbrLedger
+from lgvsc_flow.blocks.metrics import ConstellationMeter, PacketMeter, SegmentLog, TextCbrLedger
 from lgvsc_flow.blocks.phy import CrcAppend, CrcCheck, Depacketizer, NoPayload, Packetizer, QamModulator
 from lgvsc_flow.blocks.semantic import SegmentSplitter, Skem, TextDecoder, TextEncoder
 from lgvsc_flow.blocks.video import VideoFile, VideoInfo
 from lgvsc_flow.graphs.lgvsc import Scheme, channel_block, control_mcs, receive, transmit
+from lgvsc_flow.probe import Probe
 
 __all__ = ["text_only"]
 
@@ -39,7 +40,7 @@ def text_only(scheme: Scheme, video: Path, info: VideoInfo) -> Graph:
     graph.connect(modulator, channel_block(scheme), equalizer)
     receive(graph, mcs, equalizer, checked)
     graph.connect(checked, arrived)
-    graph.connect(arrived.captions, TextDecoder(), CollectCaptions())
+    graph.connect(arrived.captions, TextDecoder(), Probe(name="received captions", keep=None))
 
     ledger = TextCbrLedger(height=info.height, width=info.width, num_frames=info.num_frames)
     lost = PacketMeter(block_bits=mcs.block_bits)

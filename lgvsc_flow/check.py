@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import networkx as nx
 
 from lgvsc_flow.block import Block
-from lgvsc_flow.items import ItemType, type_name
+from lgvsc_flow.items import AnyItem, ItemType, type_name
 from lgvsc_flow.ports import BoundPort, Demand, Port
 from lgvsc_flow.registry import bridges
 from lgvsc_flow.shapes import ShapeError, evaluate, solve
@@ -99,6 +99,8 @@ def _types(graph: Graph) -> list[str]:
 
 
 def _fits(sent: ItemType, taken: ItemType) -> bool:
+    if taken is AnyItem:
+        return True
     if isinstance(sent, type) and isinstance(taken, type):
         return issubclass(sent, taken)
     return sent is taken

@@ -16,6 +16,7 @@ from lgvsc_flow.check import problems
 from lgvsc_flow.errors import WiringError
 from lgvsc_flow.items import type_name
 from lgvsc_flow.ports import BoundPort, In, Out
+from lgvsc_flow.probe import Probe
 
 if TYPE_CHECKING:
     from lgvsc_flow.run import Run
@@ -126,6 +127,12 @@ class Graph:
             self.add(sender.block)
             self.add(taker.block)
             self.nx.add_edge(sender.block, taker.block, sender=sender.port, taker=taker.port)
+
+    def probe(self, port: BoundPort, keep: int | None = 100) -> Probe:
+        """Tap a wire: the probe keeps the last `keep` items that the output sends, all with None."""
+        probe = Probe(keep=keep)
+        self.connect(port, probe)
+        return probe
 
     def wires(self) -> list[tuple[BoundPort, BoundPort]]:
         """All wires, sender first."""

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 __all__ = [
+    "AnyItem",
     "ArrayType",
     "Bits",
     "Caption",
@@ -49,6 +50,10 @@ Symbols = ArrayType("Symbols", np.dtype(np.complex64), "complex baseband symbols
 @dataclass(frozen=True, eq=False)
 class Record:
     """Base of the record items."""
+
+
+class AnyItem(Record):
+    """What an input takes that takes every item."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,18 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lgvsc_flow.blocks.metrics.cbr import CbrLedger, TextCbrLedger
-    from lgvsc_flow.blocks.metrics.collect import (
-        Collect,
-        CollectBits,
-        CollectCaptions,
-        CollectFrames,
-        CollectKeyframes,
-        CollectPayloads,
-        CollectReceived,
-        CollectSegments,
-        CollectSideInfo,
-        CollectSymbols,
-    )
     from lgvsc_flow.blocks.metrics.constellation import ConstellationMeter
     from lgvsc_flow.blocks.metrics.distortion import PsnrMeter, SsimMeter
     from lgvsc_flow.blocks.metrics.errors import BerMeter, PacketMeter
@@ -25,16 +13,6 @@ if TYPE_CHECKING:
 __all__ = [
     "BerMeter",
     "CbrLedger",
-    "Collect",
-    "CollectBits",
-    "CollectCaptions",
-    "CollectFrames",
-    "CollectKeyframes",
-    "CollectPayloads",
-    "CollectReceived",
-    "CollectSegments",
-    "CollectSideInfo",
-    "CollectSymbols",
     "ConstellationMeter",
     "LoggedSegment",
     "PacketMeter",
@@ -57,4 +35,4 @@ _MODULES = {name: home for home, names in _HOMES.items() for name in names}
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES.get(name, 'collect')}"), name)
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -6,6 +6,7 @@ import dataclasses
 import math
 import types
 import typing
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, dataclass_transform
 
@@ -27,10 +28,15 @@ def setting(
     choices: Sequence[Any] | None = None,
     unit: str = "",
     doc: str = "",
+    live: bool = False,
 ) -> Any:
-    """A setting of a block with its range, unit and meaning; checked when the block is built."""
-    limits = {"ge": ge, "gt": gt, "le": le, "lt": lt}
-    meta = {"limits": {k: v for k, v in limits.items() if v is not None}, "choices": choices, "unit": unit, "doc": doc}
+    """A setting of a block with its range, unit and meaning; checked when the block is built.
+
+    A `live` one may change while the graph runs (`Block.set`): `work` reads it anew for every item.
+    """
+    given = {"ge": ge, "gt": gt, "le": le, "lt": lt}
+    limits = {k: v for k, v in given.items() if v is not None}
+    meta = {"limits": limits, "choices": choices, "unit": unit, "doc": doc, "live": live}
     if isinstance(default, (list, dict, set)):
         return dataclasses.field(default_factory=lambda: type(default)(default), metadata=meta)
     return dataclasses.field(default=default, metadata=meta)
@@ -64,6 +70,7 @@ class Block:
 
     name: str = ""
     rng: np.random.Generator = dataclasses.field(init=False)
+    _changes: deque[dict[str, Any]] | None = dataclasses.field(default=None, init=False)
 
     work: ClassVar[Callable[..., Any]]
     ports: ClassVar[dict[str, Port]] = {}
@@ -107,6 +114,29 @@ class Block:
 
     def validate(self) -> None:
         """Check settings against each other; raise `SettingError`. Override where ranges are not enough."""
+
+    def set(self, **changes: Any) -> None:
+        """Change settings; in a running graph only `live` ones, and the change takes effect between two items.
+
+        Raises:
+            SettingError: no such setting, a value out of range, or a setting that is not live in a running graph.
+        """
+        fields = self.setting_fields()
+        for name in changes:
+            if name not in fields:
+                raise SettingError(f"{type(self).__name__} has no setting {name!r}; it has {', '.join(fields)}")
+            if self._changes is not None and not fields[name].metadata.get("live"):
+                raise SettingError(f"{self.label}.{name} cannot change while the graph runs; set it before")
+        type(self)(**{**self.settings, **changes})
+        if self._changes is None:
+            self.apply(changes)
+        else:
+            self._changes.append(changes)
+
+    def apply(self, changes: dict[str, Any]) -> None:
+        """Take changed settings that have been checked; override where something must follow them."""
+        for name, value in changes.items():
+            setattr(self, name, value)
 
     def start(self) -> None:
         """Prepare for the first item."""

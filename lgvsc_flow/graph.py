@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -44,6 +45,7 @@ class Graph:
         self.nx: nx.MultiDiGraph = nx.MultiDiGraph(name=name)
         self._open: dict[str, BoundPort] = {}
         self._inner: list[Graph] = []
+        self._ending = threading.Event()
 
     def open(self, **ports: BoundPort) -> Graph:
         """Name the ports that a composite shows to the graph around it; each is then an attribute. Returns itself."""
@@ -149,13 +151,20 @@ class Graph:
             raise WiringError(self.name, found)
 
     def run(
-        self, *, engine: Literal["threads", "inline"] = "threads", capacity: int = 16, progress: bool = False
+        self,
+        *,
+        engine: Literal["threads", "inline"] = "threads",
+        capacity: int = 16,
+        until: Callable[[], bool] | None = None,
+        progress: bool = False,
     ) -> Run:
         """Check the graph, run it to the end of its streams, and return the measurements.
 
         Args:
             engine: `threads` (a thread per block) or `inline` (one thread, for debugging); same bits from both.
             capacity: items a wire holds before its writer waits.
+            until: asked before each item of a source; when it says True the sources end, and what is under way is
+                finished. Under `threads` a source runs ahead of what it asks about by up to `capacity` items a wire.
             progress: show a live table while running.
 
         Raises:
@@ -167,7 +176,16 @@ class Graph:
         if capacity < 1:
             raise ValueError(f"capacity must be >= 1, got {capacity}")
         self.check()
-        return execute(self, engine=engine, capacity=capacity, progress=progress)
+        self._ending.clear()
+
+        def ending() -> bool:
+            return self._ending.is_set() or (until is not None and until())
+
+        return execute(self, engine=engine, capacity=capacity, progress=progress, ending=ending)
+
+    def stop(self) -> None:
+        """End the sources of a running graph, from any thread; what is under way is finished, and `run` returns."""
+        self._ending.set()
 
     def rng(self, block: Block) -> np.random.Generator:
         """The random generator of one block: a function of the root seed and the block's name alone."""

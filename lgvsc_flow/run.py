@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from time import perf_counter
+from typing import Any
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-__all__ = ["BlockStats", "Run", "live"]
+__all__ = ["BlockStats", "Change", "Run", "live"]
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,15 @@ class BlockStats:
 
 
 @dataclass(frozen=True)
+class Change:
+    """Settings that changed while the graph ran, from the block's item number `item` on."""
+
+    block: str
+    item: int
+    settings: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Run:
     """The measurements of a finished run."""
 
@@ -46,6 +56,7 @@ class Run:
     elapsed_s: float
     blocks: list[BlockStats]
     notes: list[str] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
 
     def __getitem__(self, name: str) -> BlockStats:
         return next(b for b in self.blocks if b.name == name)
@@ -60,7 +71,7 @@ class Run:
 
     def to_json(self) -> str:
         """All of it as JSON."""
-        return json.dumps(asdict(self), indent=2)
+        return json.dumps(asdict(self), indent=2, default=str)
 
 
 def _table(title: str, blocks: list[BlockStats], elapsed_s: float) -> Table:

@@ -52,6 +52,6 @@ def run_block(block: Block, *inputs: Iterable[Any], seed: int = 0) -> Any:
         for _ in stage.steps():
             pass
     finally:
-        block.stop()
+        stage.stop()
     lists = {name: list(items) for name, items in sent.items()}
     return next(iter(lists.values())) if len(lists) == 1 else lists

@@ -35,7 +35,7 @@ class AwgnChannel(Block):
     symbols = In(Symbols, "n")
     received = Out(Received, "n")
 
-    esn0_db: float = setting(10.0, ge=-100, le=100, unit="dB", doc="symbol energy over noise density")
+    esn0_db: float = setting(10.0, ge=-100, le=100, unit="dB", doc="symbol energy over noise density", live=True)
     symbol_count: int = dataclasses.field(default=0, init=False)
 
     def start(self) -> None:

@@ -12,7 +12,7 @@ import networkx as nx
 from lgvsc_flow.engines.inline import run_inline
 from lgvsc_flow.engines.stage import Stage, Wait, Wire
 from lgvsc_flow.engines.threads import run_threads
-from lgvsc_flow.run import BlockStats, Run
+from lgvsc_flow.run import BlockStats, Change, Run
 
 if TYPE_CHECKING:
     from lgvsc_flow.graph import Graph
@@ -25,7 +25,7 @@ ENGINES: dict[str, Callable[[list[Stage], Callable[[list[Wait]], Wire], Callable
 }
 
 
-def execute(graph: Graph, *, engine: str, capacity: int, progress: bool) -> Run:
+def execute(graph: Graph, *, engine: str, capacity: int, progress: bool, ending: Callable[[], bool]) -> Run:
     """Run a graph that has passed its check."""
     if engine not in ENGINES:
         raise ValueError(f"engine is one of {', '.join(ENGINES)}; got {engine!r}")
@@ -48,14 +48,14 @@ def execute(graph: Graph, *, engine: str, capacity: int, progress: bool) -> Run:
     try:
         with _display(graph.name, stages) if progress else nullcontext(lambda: None) as tick:
             for stage in stages:
-                stage.block.rng = graph.rng(stage.block)
+                stage.block.rng, stage.ending = graph.rng(stage.block), ending
                 started.append(stage)
                 stage.start()
                 tick()
             ENGINES[engine](stages, grow, tick)
     finally:
         for stage in reversed(started):
-            stage.block.stop()
+            stage.stop()
     return Run(
         graph=graph.name,
         seed=graph.seed,
@@ -63,6 +63,7 @@ def execute(graph: Graph, *, engine: str, capacity: int, progress: bool) -> Run:
         elapsed_s=perf_counter() - began,
         blocks=_stats(stages),
         notes=notes,
+        changes=[Change(s.label, item, values) for s in stages for item, values in s.changes],
     )
 
 

@@ -80,6 +80,8 @@ class Stage:
     wait_out_s: float = 0.0
     done: bool = False
     sleeping: bool = False
+    changes: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+    ending: Callable[[], bool] = lambda: False
     wake: Callable[[], None] = lambda: None
 
     @property
@@ -88,11 +90,16 @@ class Stage:
 
     def start(self) -> None:
         began = perf_counter()
+        self.block._changes = deque()
         try:
             self.block.start()
         except Exception as error:
             raise BlockError(self.label, None, "", _reason(error)) from error
         self.busy_s += perf_counter() - began
+
+    def stop(self) -> None:
+        self.block._changes = None
+        self.block.stop()
 
     def steps(self) -> Iterator[Wait]:
         """Do the block's whole work; each `Wait` that is yielded must be ready before the next step."""
@@ -114,6 +121,10 @@ class Stage:
                 wire.close()
 
     def _call(self, function: Callable[..., Any], *items: Any) -> Any:
+        while self.block._changes:
+            changes = self.block._changes.popleft()
+            self.block.apply(changes)
+            self.changes.append((self.items - 1 if items else self.items, changes))
         began = perf_counter()
         try:
             return function(*items)
@@ -150,8 +161,9 @@ class Stage:
         if self.block.yields():
             iterator = iter(result) if result is not None else iter(())
             while True:
-                out = self._call(lambda *_: next(iterator, _END), *items)
+                out = _END if not self.inputs and self.ending() else self._call(lambda *_: next(iterator, _END), *items)
                 if out is _END:
+                    getattr(iterator, "close", int)()
                     return
                 if not self.inputs:
                     self.items += 1

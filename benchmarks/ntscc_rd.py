@@ -3,10 +3,10 @@
     python benchmarks/ntscc_rd.py --lomiri DIR --out DIR
 
 Pictures: seven photographs of scikit-image, and with --lomiri the four of the Debian package lomiri-wallpapers-20.04,
-all at most 768 pixels long; none is used in training. Everything is counted: for NTSCC and the linear code the analog
-symbols and the side information on the digital link (CRC-24, LDPC codewords of 324 information bits at rate 1/2, the
-modulation of `rate.LINK_TABLE`); for HEVC the whole stream (parameter sets included) without CRC or padding, at the bits
-per symbol of `HEVC_LINK`, residual block errors assumed to be zero. Each SNR is both the design SNR and the true one.
+all at most 768 pixels long; none is used in training. Everything is counted: for NTSCC and the linear code the
+analog symbols and the side information on the digital link (CRC-24, LDPC codewords of 324 bits at rate 1/2,
+the modulation of `rate.LINK_TABLE`); for HEVC the whole stream (parameter sets included) without CRC or padding, at the
+bits per symbol of `HEVC_LINK`, residual block errors assumed to be zero. Design SNR and true SNR are the same.
 """
 
 from __future__ import annotations
@@ -148,7 +148,11 @@ def figure(rows: list[dict], path: Path) -> None:
             ("linear_db", "linear analog code", "s--"),
             ("hevc_db", "HEVC intra + LDPC", "^:"),
         ):
-            fits = [r for r in part if r[key] is not None and r.get("hevc_pictures" if key == "hevc_db" else "pictures") == r["pictures"]]
+            fits = [
+                r
+                for r in part
+                if r[key] is not None and r.get("hevc_pictures" if key == "hevc_db" else "pictures") == r["pictures"]
+            ]
             axis.plot([r["cbr"] for r in fits], [r[key] for r in fits], style, label=name)
         axis.set(title=f"AWGN, Es/N0 = {snr:g} dB", xlabel="CBR (symbols per colour sample)", xscale="log")
         axis.set_xticks(CBRS, [f"{c:g}" for c in CBRS])

@@ -1,8 +1,8 @@
 """The keyframe codec: a picture to side information and channel symbols, and back. It knows no graph and no link.
 
-Everything the receiver needs is in the payload and the symbols: sizes, number of symbols, design SNR, power scale and the
-hyperprior z. Which latents were sent and with how much power both ends derive from z, so no rate map is sent. h_s runs
-in float64 at both ends, so that rounding never decides differently about a latent; a check byte would tell.
+Everything the receiver needs is in the payload and the symbols: sizes, number of symbols, design SNR, power scale and
+the hyperprior z. Which latents were sent and with how much power both ends derive from z, so no rate map is sent. h_s
+runs in float64 at both ends, so that rounding never decides differently about a latent; a check byte would tell.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import functional
 
 from lgvsc_flow.blocks.ntscc.allocation import STEPS_PER_NEPER, select
 from lgvsc_flow.blocks.ntscc.entropy import LARGEST, decode_integers, encode_integers
@@ -98,7 +98,7 @@ class NtsccCodec:
         design = SNR_FLOOR_DB + code / SNR_STEPS
         level = level_for(nominal, bits_per_symbol(design))
         x = torch.from_numpy(pixels.copy()).to(self.device).permute(2, 0, 1)[None].float() / 255
-        x = F.pad(x, (0, -width % BLOCK, 0, -height % BLOCK), mode="replicate")
+        x = functional.pad(x, (0, -width % BLOCK, 0, -height % BLOCK), mode="replicate")
         level_tensor = torch.tensor([level], device=self.device)
         y = self.net.analyse(x).contiguous()
         q = self.net.hyper_analyse(y, level_tensor).round().clamp(-LARGEST, LARGEST)[0].cpu().numpy().astype(np.int32)

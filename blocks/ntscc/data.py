@@ -1,10 +1,10 @@
 """Pictures for training: gather files, shrink them to several sizes, cut crops.
 
-`prepare` walks folders (for example unpacked distribution packages), reads every photograph and a few frames of every
-video, shrinks each to several sizes (so that a 128 x 128 crop looks like a piece of a 400 to 1280 pixel picture) and
-writes one flat uint8 cache, `pictures.npy`, with an index, `pictures.json`, that names every source file by sha256.
-`Crops` cuts batches from it; batch number n is a function of (seed, n) alone, so that a resumed training sees what an
-unbroken one would have seen.
+`prepare` (python -m lgvsc_flow.blocks.ntscc.data SOURCE... --out DIR) walks folders, for example unpacked distribution
+packages, reads every photograph and a few frames of every video, shrinks each to several sizes (so that a 128 x 128
+crop looks like a piece of a 400 to 1280 pixel picture) and writes one flat uint8 cache, `pictures.npy`, with an index,
+`pictures.json`, that names every source file by sha256. `Crops` cuts batches from it; batch number n is a function of
+(seed, n) alone, so that a resumed training sees what an unbroken one would have seen.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+import typer
 from PIL import Image
 
 #: Pictures and clips kept for measuring: a file whose path holds one of these is never prepared for training.
@@ -37,7 +39,17 @@ HELD_OUT = (
     "carphone",
 )
 #: Not pictures of anything: interface parts, masks, drawings for documents, maps and textures.
-NOT_PICTURES = ("screenshot", "/html/", "skycultures", "nebulae", "textures", "/text/", "segmented", "symbolic", "webroot")
+NOT_PICTURES = (
+    "screenshot",
+    "/html/",
+    "skycultures",
+    "nebulae",
+    "textures",
+    "/text/",
+    "segmented",
+    "symbolic",
+    "webroot",
+)
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 VIDEO_SUFFIXES = (".avi", ".mp4", ".mkv", ".webm")
 SIZES = (1920, 1280, 960, 704, 512)  # longer side in pixels
@@ -50,7 +62,7 @@ def prepare(sources: list[Path], out: Path, *, video_frames: int = 120, sizes: t
     FileNotFoundError when a source folder is missing and ValueError when no picture is found.
     """
     out.mkdir(parents=True, exist_ok=True)
-    pictures, parts, offset, seen = [], [], 0, set()
+    pictures, offset, seen = [], 0, set()
     temporary = out / "pictures.bin.tmp"
     with open(temporary, "wb") as cache:
         for path in _files(sources):
@@ -65,7 +77,6 @@ def prepare(sources: list[Path], out: Path, *, video_frames: int = 120, sizes: t
                     offset += shrunk.size
                 if scales:
                     pictures.append({"source": name, "sha256": digest, "weight": weight, "scales": scales})
-                    parts.append(len(scales))
     if not pictures:
         temporary.unlink()
         raise ValueError(f"no photograph found under {', '.join(map(str, sources))}")
@@ -122,9 +133,17 @@ class Crops:
             for _ in range(per_group):
                 top, left = rng.integers(height - self.size + 1), rng.integers(width - self.size + 1)
                 crop = pixels[top : top + self.size, left : left + self.size]
-                crop = np.rot90(crop, rng.integers(4))
+                crop = np.rot90(crop, int(rng.integers(4)))
                 crops.append(crop[:, ::-1] if rng.integers(2) else crop)
         return np.ascontiguousarray(np.stack(crops).transpose(0, 3, 1, 2))
+
+    def pictures(self, count: int, longer_side: int) -> Iterator[np.ndarray]:
+        """Whole pictures, uint8 [H, W, 3], of at most that size: the first `count` in the order of weight."""
+        chosen = sorted(self._pictures, key=lambda p: -p[0])[:count]
+        for _, scales in chosen:
+            scale = next((s for s in scales if max(s["height"], s["width"]) <= longer_side), scales[-1])
+            stop = scale["offset"] + scale["height"] * scale["width"] * 3
+            yield self._flat[scale["offset"] : stop].reshape(scale["height"], scale["width"], 3)
 
 
 def _files(sources: list[Path]) -> Iterator[Path]:
@@ -203,3 +222,19 @@ def _shrink(pixels: np.ndarray, sizes: tuple[int, ...]) -> Iterator[np.ndarray]:
             shape = max(1, round(width * size / longer)), max(1, round(height * size / longer))
             if min(shape) >= 128:
                 yield np.asarray(picture.resize(shape, Image.Resampling.LANCZOS, reducing_gap=3))
+
+
+def main(
+    sources: Annotated[list[Path], typer.Argument(help="folders or files to gather pictures from")],
+    out: Annotated[Path, typer.Option(help="folder for the cache")],
+    video_frames: Annotated[int, typer.Option(help="about how many frames to take of a video")] = 120,
+) -> None:
+    """Prepare a cache of training pictures and print its sources."""
+    index = prepare(sources, out, video_frames=video_frames)
+    for picture in index["pictures"]:
+        print(picture["sha256"], picture["source"])
+    print(f"{len(index['pictures'])} pictures")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -6,20 +6,21 @@ result of either machine decides what a byte means.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lgvsc_flow.models import import_extra
 
 if TYPE_CHECKING:
-    import torch
+    from lgvsc_flow.blocks.ntscc.nets import Prior
 
 LARGEST = 63  # q lies in -63 .. 63
 TOTAL = 1 << 16
 
 
-def integer_tables(prior: torch.nn.Module) -> np.ndarray:
+def integer_tables(prior: Prior) -> np.ndarray:
     """Frequencies of q = -63..63 per level and channel: int32 [levels, channels, 127], each row sums to 65536."""
     import torch
 
@@ -34,7 +35,9 @@ def integer_tables(prior: torch.nn.Module) -> np.ndarray:
     tables = np.floor(exact).astype(np.int32)
     largest = exact.argmax(-1)
     missing = free - tables.sum(-1)
-    np.put_along_axis(tables, largest[..., None], np.take_along_axis(tables, largest[..., None], -1) + missing[..., None], -1)
+    np.put_along_axis(
+        tables, largest[..., None], np.take_along_axis(tables, largest[..., None], -1) + missing[..., None], -1
+    )
     return tables + 1
 
 
@@ -62,5 +65,5 @@ def decode_integers(data: bytes, shape: tuple[int, int, int], tables: np.ndarray
     return out
 
 
-def _model(coder, table: np.ndarray):
+def _model(coder: ModuleType, table: np.ndarray) -> Any:
     return coder.stream.model.Categorical((table / np.float32(TOTAL)).astype(np.float32), perfect=False)

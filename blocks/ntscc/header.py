@@ -1,13 +1,13 @@
 """The side information of one keyframe as bytes: a short header, then the range-coded hyperprior.
 
-    version and level   1 byte    (4 bits each)
-    design SNR          1 byte    quarter dB above -20 dB
-    power scale         1 byte    1/32 octave above 2^-6
-    selection check     1 byte    low byte of the CRC-16 of which latents are sent
-    height, width       1..3 bytes each (7 bits per byte, high bit: more follow), in pixels
-    symbols             1..4 bytes likewise: complex symbols of the burst
-    hyperprior          0.. bytes
-    check               2 bytes   CRC-16 (ITU-T V.41) of all the above
+version and level   1 byte    (4 bits each)
+design SNR          1 byte    quarter dB above -20 dB
+power scale         1 byte    1/32 octave above 2^-6
+selection check     1 byte    low byte of the CRC-16 of which latents are sent
+height, width       1..3 bytes each (7 bits per byte, high bit: more follow), in pixels
+symbols             1..4 bytes likewise: complex symbols of the burst
+hyperprior          0.. bytes
+check               2 bytes   CRC-16 (ITU-T V.41) of all the above
 """
 
 from __future__ import annotations
@@ -59,7 +59,9 @@ class SideInformation:
             raise ValueError(f"keyframe side information of {len(payload)} bytes is shorter than its header")
         body = payload[:-2]
         if binascii.crc_hqx(body, 0) != int.from_bytes(payload[-2:], "big"):
-            raise ValueError(f"keyframe side information ({len(payload)} bytes) is damaged: its check value does not match")
+            raise ValueError(
+                f"keyframe side information ({len(payload)} bytes) is damaged: its check value does not match"
+            )
         if body[0] >> 4 != VERSION:
             raise ValueError(f"keyframe side information is of version {body[0] >> 4}, this decoder reads {VERSION}")
         height, at = _read_varint(body, 4)

@@ -35,8 +35,12 @@ class NtsccEncoder(Block):
     symbols = Out(Symbols)
 
     snr_db: float = setting(10.0, ge=-20, le=40, unit="dB", doc="Es/N0 that the symbols are designed for")
-    target_cbr: float = setting(0.03, ge=0.001, le=0.15, doc="channel symbols per colour sample, side information included")
-    quality: float | None = setting(None, ge=0.1, le=15, doc="instead of target_cbr: average pictures take 0.01 * quality")
+    target_cbr: float = setting(
+        0.03, ge=0.001, le=0.15, doc="channel symbols per colour sample, side information included"
+    )
+    quality: float | None = setting(
+        None, ge=0.1, le=15, doc="instead of target_cbr: average pictures take 0.01 * quality"
+    )
     weights: str = setting("embedded", doc="a safetensors file, or embedded")
     device: str = setting("cpu", doc="torch device of the networks")
 
@@ -44,8 +48,11 @@ class NtsccEncoder(Block):
         self._codec = _codec(self.weights, self.device)
 
     def work(self, keyframe: Keyframe) -> tuple[Payload, np.ndarray]:
-        pixels, rate = keyframe.pixels, {"target_cbr": self.target_cbr, "quality": self.quality}
-        data, symbols = self._codec.encode(pixels, self.snr_db, **rate)
+        if keyframe.pixels is None:
+            raise ValueError(f"keyframe {keyframe.index} has no pixels to send")
+        data, symbols = self._codec.encode(
+            keyframe.pixels, self.snr_db, target_cbr=self.target_cbr, quality=self.quality
+        )
         return Payload(keyframe.index, STREAM, data), symbols
 
 

@@ -1,9 +1,9 @@
 """The training-free linear analog code: the baseline that a learned code has to beat.
 
 16 x 16 block DCT, energy classes fitted to the picture, coefficients chosen by class variance, power by the
-variance^-1/4 rule (amplitude; so power per dimension goes with the deviation), LLSE at the receiver. The class variances
-and the class map cross the digital link and are counted: the map at its entropy, the variances as 5-bit logarithms. The
-number of classes, 1 to 8, is the one of least expected error at that rate and SNR, side information paid.
+variance^-1/4 rule (amplitude; so power per dimension goes with the deviation), LLSE at the receiver. The class
+variances and the class map cross the digital link and are counted: the map at its entropy, the variances as 5-bit
+logarithms. The number of classes, 1 to 8, is the one of least expected error at that rate and SNR, side paid.
 
 Ref: Lee and Petersen, Optimal linear coding for vector channels, IEEE Trans. Communications 1976 (the amplitude rule);
 Jakubczak and Katabi, SoftCast, MobiCom 2011 (its use for pictures).

@@ -14,8 +14,8 @@ import math
 from dataclasses import asdict, dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 from lgvsc_flow.blocks.ntscc.transform import block_dct
 
@@ -46,7 +46,7 @@ class NetSettings:
 
 def _act(x: Tensor, slope: float = 0.1) -> Tensor:
     """Leaky, since plain rectifiers behind a zero-initialised output were seen to die."""
-    return F.leaky_relu(x, slope)
+    return functional.leaky_relu(x, slope)
 
 
 class ResBlock(nn.Module):
@@ -65,7 +65,8 @@ class ResBlock(nn.Module):
 
 def _zero(conv: nn.Conv2d) -> nn.Conv2d:
     nn.init.zeros_(conv.weight)
-    nn.init.zeros_(conv.bias)
+    if conv.bias is not None:
+        nn.init.zeros_(conv.bias)
     return conv
 
 
@@ -82,9 +83,9 @@ class AnalysisBranch(nn.Module):
         self.last = _zero(nn.Conv2d(192, m, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.body4(_act(self.first(F.pixel_unshuffle(x, 4))))
-        x = self.body8(_act(self.down8(F.pixel_unshuffle(x, 2))))
-        return self.last(_act(self.down16(F.pixel_unshuffle(x, 2))))
+        x = self.body4(_act(self.first(functional.pixel_unshuffle(x, 4))))
+        x = self.body8(_act(self.down8(functional.pixel_unshuffle(x, 2))))
+        return self.last(_act(self.down16(functional.pixel_unshuffle(x, 2))))
 
 
 class SynthesisBranch(nn.Module):
@@ -104,9 +105,9 @@ class SynthesisBranch(nn.Module):
 
     def forward(self, latents: Tensor, x0: Tensor) -> Tensor:
         t = self.body16(_act(self.first(latents)))
-        t = self.body8(F.pixel_shuffle(self.up8(t), 2))
-        t = F.pixel_shuffle(self.up4(t), 2) + self.join(F.pixel_unshuffle(x0, 4))
-        return F.pixel_shuffle(self.last(_act(self.body4(t))), 4)
+        t = self.body8(functional.pixel_shuffle(self.up8(t), 2))
+        t = functional.pixel_shuffle(self.up4(t), 2) + self.join(functional.pixel_unshuffle(x0, 4))
+        return functional.pixel_shuffle(self.last(_act(self.body4(t))), 4)
 
 
 class HyperAnalysis(nn.Module):
@@ -121,9 +122,9 @@ class HyperAnalysis(nn.Module):
         self.last = nn.Conv2d(width, z, 1)
 
     def forward(self, features: Tensor) -> Tensor:
-        t = self.body(F.relu(self.first(features)))
-        t = F.pad(t, (0, t.shape[-1] % 2, 0, t.shape[-2] % 2), mode="replicate")
-        return self.last(F.relu(self.low(F.relu(self.down(F.pixel_unshuffle(t, 2))))))
+        t = self.body(functional.relu(self.first(features)))
+        t = functional.pad(t, (0, t.shape[-1] % 2, 0, t.shape[-2] % 2), mode="replicate")
+        return self.last(functional.relu(self.low(functional.relu(self.down(functional.pixel_unshuffle(t, 2))))))
 
 
 class HyperSynthesis(nn.Module):
@@ -139,8 +140,8 @@ class HyperSynthesis(nn.Module):
 
     def forward(self, z_hat: Tensor, level: Tensor) -> Tensor:
         plane = (level.to(z_hat.dtype) / LEVELS).view(-1, 1, 1, 1).expand(-1, 1, *z_hat.shape[2:])
-        t = self.low(F.relu(self.first(torch.cat([z_hat, plane], 1))))
-        return self.last(F.relu(self.body(F.pixel_shuffle(self.up(t), 2))))
+        t = self.low(functional.relu(self.first(torch.cat([z_hat, plane], 1))))
+        return self.last(functional.relu(self.body(functional.pixel_shuffle(self.up(t), 2))))
 
 
 class PointwiseCode(nn.Module):
@@ -183,6 +184,9 @@ class Prior(nn.Module):
 class NtsccNet(nn.Module):
     """All the networks and the linear code between them. Pixels are floats in [0, 1], [B,3,H,W], sides 16 k."""
 
+    y_mean: Tensor
+    y_std: Tensor
+
     def __init__(self, settings: NetSettings | None = None):
         super().__init__()
         s = self.settings = settings or NetSettings()
@@ -210,7 +214,7 @@ class NtsccNet(nn.Module):
     def analyse(self, x: Tensor, *, linear_only: bool = False) -> Tensor:
         """g_a: pixels to latents y [B,M,H/16,W/16]."""
         x = x - 0.5
-        y = F.conv2d(x, self.analysis, stride=BLOCK)
+        y = functional.conv2d(x, self.analysis, stride=BLOCK)
         if linear_only:
             return y
         with self._mixed():
@@ -219,7 +223,7 @@ class NtsccNet(nn.Module):
 
     def synthesise(self, y_hat: Tensor, variance: Tensor, *, linear_only: bool = False) -> Tensor:
         """g_s: decoded latents and their posterior variance to pixels."""
-        x0 = F.conv_transpose2d(y_hat, self.synthesis, stride=BLOCK)
+        x0 = functional.conv_transpose2d(y_hat, self.synthesis, stride=BLOCK)
         if not linear_only:
             std = self._plane(self.y_std)
             normal = ((y_hat - self._plane(self.y_mean)) / std).clamp(-8, 8)
@@ -258,7 +262,9 @@ class NtsccNet(nn.Module):
         correction = self.gain(torch.cat([relative * mask, mask, self._side(log_theta, snr, mask)], 1))
         return power.clamp_min(1e-4).sqrt() * correction.clamp(-2, 2).exp() * mask
 
-    def channel_encode(self, whitened: Tensor, amplitude: Tensor, log_sigma: Tensor, log_theta: Tensor, mask: Tensor, snr):
+    def channel_encode(
+        self, whitened: Tensor, amplitude: Tensor, log_sigma: Tensor, log_theta: Tensor, mask: Tensor, snr: Tensor
+    ) -> Tensor:
         """f_e: whitened = (y - mean) / sigma to real channel dimensions at the positions of `mask`, zero elsewhere."""
         relative = 0.5 * (log_sigma - log_theta).clamp(-5, 5)
         side = self._side(log_theta, snr, mask)
@@ -266,7 +272,14 @@ class NtsccNet(nn.Module):
         return amplitude * whitened + extra * mask
 
     def channel_decode(
-        self, observed: Tensor, noise: Tensor, amplitude: Tensor, log_sigma: Tensor, log_theta: Tensor, mask: Tensor, snr
+        self,
+        observed: Tensor,
+        noise: Tensor,
+        amplitude: Tensor,
+        log_sigma: Tensor,
+        log_theta: Tensor,
+        mask: Tensor,
+        snr: Tensor,
     ) -> tuple[Tensor, Tensor]:
         """f_d: noisy dimensions (noise variance per dimension) to the innovation and its posterior variance."""
         sigma, power = log_sigma.exp(), amplitude.square()
@@ -292,5 +305,5 @@ def parameter_count(net: nn.Module) -> int:
 
 
 def level_for(cbr: float, bits_per_symbol: float) -> int:
-    """Fineness of the hyperprior for a rate: the binary logarithm of the bits per block that the symbols could carry."""
+    """Fineness of the hyperprior for a rate: log2 of the bits per block that the symbols could carry."""
     return min(LEVELS - 1, max(0, round(math.log2(max(cbr, 1e-6) * 3 * BLOCK * BLOCK * bits_per_symbol))))

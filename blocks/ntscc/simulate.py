@@ -89,7 +89,7 @@ def power_map(log_sigma: Tensor, chosen: Tensor, noise: float) -> Tensor:
     return flat.view(log_sigma.shape)
 
 
-def dimensions_for(cbr: float, height: int, width: int, crops: int = 1) -> int:
-    """Real dimensions (an even number) of a symbol budget of cbr complex symbols per colour sample."""
-    most = crops * (height // BLOCK) * (width // BLOCK) * 256
+def dimensions_for(cbr: float, height: int, width: int, m: int, crops: int = 1) -> int:
+    """Real dimensions (an even number, at most m per position) of cbr complex symbols per colour sample."""
+    most = crops * (height // BLOCK) * (width // BLOCK) * m
     return min(max(2 * round(cbr * 3 * height * width * crops), 16), most)

@@ -1,7 +1,8 @@
 """Train the keyframe codec: python -m lgvsc_flow.blocks.ntscc.train --data DIR --hours H --out DIR [--resume].
 
 The loss is ln(MSE) plus the price of the hyperprior: 0.75 is the slope of the rate curve (d ln MSE / d ln CBR, measured
-with the linear code), so that one symbol of hyperprior must earn what one more symbol of latents would. Every group of crops stands for one picture with its own rate, SNR and channel.
+with the linear code), so that one symbol of hyperprior must earn what one more symbol of latents would. Every group of
+crops stands for one picture with its own rate, SNR and channel.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import typer
 from torch import Tensor
 
 from lgvsc_flow.blocks.ntscc.data import Crops
+from lgvsc_flow.blocks.ntscc.export import export, plot_curve
 from lgvsc_flow.blocks.ntscc.nets import BLOCK, NetSettings, NtsccNet, level_for, parameter_count
 from lgvsc_flow.blocks.ntscc.rate import bits_per_symbol
 from lgvsc_flow.blocks.ntscc.simulate import LinkDraw, dimensions_for, simulate
@@ -61,7 +63,8 @@ class Trainer:
         self.crops = Crops(data, recipe.crop)
         torch.manual_seed(recipe.seed)
         self.net = NtsccNet(recipe.net)
-        self.step, self.elapsed, self.curve = 0, 0.0, []
+        self.step, self.elapsed = 0, 0.0
+        self.curve: list[dict[str, float]] = []
         transform = [self.net.analysis, self.net.synthesis]
         prior = list(self.net.prior.parameters())
         others = [p for p in self.net.parameters() if all(p is not t for t in transform + prior)]
@@ -82,7 +85,8 @@ class Trainer:
 
     def begin(self) -> None:
         """Measure the channel variances that the entropy model starts from."""
-        total, square, count = 0.0, 0.0, 0
+        m, count = self.recipe.net.m, 0
+        total, square = torch.zeros(m, dtype=torch.float64), torch.zeros(m, dtype=torch.float64)
         with torch.inference_mode():
             for number in range(200):
                 x = torch.from_numpy(self.crops.batch(self.recipe.seed + 1000, number, 4, 2)).float() / 255
@@ -96,7 +100,8 @@ class Trainer:
         with torch.no_grad():  # z begins with unit variance, as the prior expects
             z = self.net.hyper_analyse(y.float(), torch.full((len(y),), 4)) / self.net.prior.gain(torch.tensor([4]))
             self.net.h_a.last.weight.div_(z.std())
-            self.net.h_a.last.bias.sub_(z.mean((0, 2, 3))).div_(z.std())
+            if self.net.h_a.last.bias is not None:
+                self.net.h_a.last.bias.sub_(z.mean((0, 2, 3))).div_(z.std())
         self.ema = {name: p.detach().clone() for name, p in self.net.state_dict().items()}
 
     def save(self) -> None:
@@ -182,7 +187,7 @@ class Trainer:
                 noise = noise / gains[rng.integers(gains.size, size=shape)]
             draws.append(
                 LinkDraw(
-                    dimensions_for(cbr, r.crop, r.crop, r.crops_per_group),
+                    dimensions_for(cbr, r.crop, r.crop, r.net.m, r.crops_per_group),
                     level_for(cbr, bits_per_symbol(design)),
                     design,
                     torch.from_numpy(np.asarray(noise, np.float32)),
@@ -192,7 +197,8 @@ class Trainer:
 
     def run(self, validation: dict[str, np.ndarray] | None = None) -> None:
         """Train to the end of the recipe, printing a line about every 20 s; leaves ntscc.safetensors and curve.png."""
-        r, last, sums, count = self.recipe, time.monotonic(), {}, 0
+        r, last, count = self.recipe, time.monotonic(), 0
+        sums: dict[str, float] = {}
         printed = saved = validated = last
         print(f"{parameter_count(self.net)} parameters, {len(self.crops.index['pictures'])} pictures", flush=True)
         while self.progress() < 1:
@@ -215,6 +221,8 @@ class Trainer:
                 print(json.dumps(self.curve[-1]), flush=True)
                 validated = time.monotonic()
         self.save()
+        export(self.averaged(), self.crops, self.out / "ntscc.safetensors")
+        plot_curve(self.curve, self.out / "curve.png")
 
     def validate(self, pictures: dict[str, np.ndarray]) -> dict[str, float]:
         """Mean PSNR over pictures [H, W, 3] at CBR 0.03, hyperprior included, for 0 and 10 dB."""
@@ -228,12 +236,14 @@ class Trainer:
 
 
 @torch.inference_mode()
-def validation_psnr(net: NtsccNet, pixels: np.ndarray, cbr: float, snr_db: float, *, linear_only: bool = False):
+def validation_psnr(
+    net: NtsccNet, pixels: np.ndarray, cbr: float, snr_db: float, *, linear_only: bool = False
+) -> tuple[float, float]:
     """(PSNR in dB, share of the symbols spent on the hyperprior) of one picture over AWGN at a total CBR."""
     height, width = (side // BLOCK * BLOCK for side in pixels.shape[:2])
     x = torch.from_numpy(pixels[:height, :width].copy()).permute(2, 0, 1)[None].float() / 255
     level, noise = level_for(cbr, bits_per_symbol(snr_db)), torch.tensor(10 ** (-snr_db / 10))
-    total = dimensions_for(cbr, height, width)
+    total = dimensions_for(cbr, height, width, net.settings.m)
     level_tensor = torch.tensor([level])
     q = net.hyper_analyse(net.analyse(x, linear_only=linear_only), level_tensor).round()
     bits = -net.prior.probability(q, level_tensor).log2().sum().item()

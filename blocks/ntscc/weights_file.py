@@ -8,7 +8,7 @@ import os
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -90,8 +90,9 @@ def load_weights(where: str | Path = EMBEDDED) -> Weights:
         raise ModelError(f"{path} holds {metadata.get('format', 'other tensors')!r}, not {FORMAT!r}. {HINT}")
     if metadata.get("digest") != _digest(tensors):
         raise ModelError(f"NTSCC weights {path} are damaged: their check value does not match. {HINT}")
-    raw = json.loads(metadata["settings"])
-    net = NtsccNet(NetSettings(**{k: tuple(v) if isinstance(v, list) else v for k, v in raw.items()}))
+    raw: dict[str, Any] = json.loads(metadata["settings"])
+    sizes: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in raw.items()}
+    net = NtsccNet(NetSettings(**sizes))
     tables, thresholds = tensors.pop("z_tables").numpy(), tensors.pop("log_thresholds").numpy()
     state = {}
     for name, value in tensors.items():

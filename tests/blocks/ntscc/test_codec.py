@@ -68,10 +68,12 @@ def test_untrained_codec_is_the_linear_code(codec, small_weights, photograph):
 @pytest.mark.parametrize(("cbr", "snr_db"), [(0.05, 10), (0.03, 13), (0.07, 6)])
 def test_rate_and_power(codec, photograph, cbr, snr_db):
     payload, symbols = codec.encode(photograph, snr_db, target_cbr=cbr)
-    assert symbols.dtype == np.complex64 and symbols.size == payload_symbols(payload)
+    assert symbols.dtype == np.complex64
+    assert symbols.size == payload_symbols(payload)
     assert np.mean(np.abs(symbols) ** 2) == pytest.approx(1, abs=1e-5)
     total = symbols.size + digital_symbols(len(payload), snr_db)
-    assert total == pytest.approx(cbr * photograph.size, abs=324 + 1) and symbols.size >= 1
+    assert total == pytest.approx(cbr * photograph.size, abs=324 + 1)
+    assert symbols.size >= 1
 
 
 def test_quality_follows_content(codec, photograph):
@@ -82,7 +84,8 @@ def test_quality_follows_content(codec, photograph):
 
 def test_same_input_same_bits(codec, photograph):
     a, b = (codec.encode(photograph, 7, target_cbr=0.05) for _ in range(2))
-    assert a[0] == b[0] and np.array_equal(a[1], b[1])
+    assert a[0] == b[0]
+    assert np.array_equal(a[1], b[1])
     received = awgn(a[1], 0.2)
     assert np.array_equal(codec.decode(a[0], received, 0.2), codec.decode(a[0], received, 0.2))
 
@@ -97,7 +100,8 @@ def test_any_size(codec, shape):
 def test_constant_picture(codec):
     pixels = np.full((64, 64, 3), 200, np.uint8)
     payload, symbols = codec.encode(pixels, 10, target_cbr=0.1)
-    assert np.isfinite(symbols).all() and np.mean(np.abs(symbols) ** 2) == pytest.approx(1, abs=1e-5)
+    assert np.isfinite(symbols).all()
+    assert np.mean(np.abs(symbols) ** 2) == pytest.approx(1, abs=1e-5)
     assert np.abs(codec.decode(payload, symbols, 1e-3).astype(int) - 200).max() < 8
 
 
@@ -132,7 +136,7 @@ def test_wrong_pictures_are_named(codec):
         codec.encode(np.zeros((4, 4), np.uint8), 10)
     with pytest.raises(ValueError, match="got NoneType"):
         codec.encode(None, 10)
-    with pytest.raises(ValueError, match="target_cbr 0.5 is outside the range"):
+    with pytest.raises(ValueError, match=r"target_cbr 0.5 is outside the range"):
         codec.encode(np.zeros((4, 4, 3), np.uint8), 10, target_cbr=0.5)
     with pytest.raises(ValueError, match="snr_db must be a number"):
         codec.encode(np.zeros((4, 4, 3), np.uint8), math.nan)
@@ -173,9 +177,12 @@ def test_shipped_weights_beat_the_linear_code(shipped, name):
 def test_shipped_weights_fail_gracefully(shipped, photograph):
     """Designed for 10 dB: quality falls smoothly with the SNR that really comes."""
     payload, symbols = shipped.encode(photograph, 10, target_cbr=0.06)
-    quality = [psnr(shipped.decode(payload, awgn(symbols, n0), n0), photograph) for n0 in 10 ** (-np.arange(13.0, -1, -2) / 10)]
+    quality = [
+        psnr(shipped.decode(payload, awgn(symbols, n0), n0), photograph) for n0 in 10 ** (-np.arange(13.0, -1, -2) / 10)
+    ]
     steps = -np.diff(quality)
-    assert (steps > 0).all() and steps.max() < 2.5
+    assert (steps > 0).all()
+    assert steps.max() < 2.5
 
 
 def test_threads_do_not_change_what_the_receiver_derives(shipped, photograph):

@@ -37,7 +37,8 @@ def test_batches_depend_on_seed_and_number_alone(source, tmp_path):
     prepare([source], tmp_path / "cache", sizes=(320, 200))
     crops = Crops(tmp_path / "cache", 64)
     batch = crops.batch(1, 5)
-    assert batch.shape == (8, 3, 64, 64) and batch.dtype == np.uint8
+    assert batch.shape == (8, 3, 64, 64)
+    assert batch.dtype == np.uint8
     assert np.array_equal(batch, Crops(tmp_path / "cache", 64).batch(1, 5))
     assert not np.array_equal(batch, crops.batch(1, 6))
 

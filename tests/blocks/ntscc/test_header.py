@@ -10,7 +10,8 @@ SIDE = SideInformation(272, 640, 15672, 5, snr_code(10), 192, 77, b"hyperprior")
 
 def test_round_trip():
     assert SideInformation.unpack(SIDE.pack()) == SIDE
-    assert SIDE.snr_db == 10 and SIDE.rms == 1
+    assert SIDE.snr_db == 10
+    assert SIDE.rms == 1
     assert len(SIDE.pack()) - len(SIDE.hyperprior) <= 13
 
 
@@ -24,7 +25,7 @@ def test_any_flipped_bit_is_found():
     data = bytearray(SIDE.pack())
     for bit in range(8 * len(data)):
         data[bit // 8] ^= 1 << bit % 8
-        with pytest.raises(ValueError, match="keyframe side information .* is damaged"):
+        with pytest.raises(ValueError, match=r"keyframe side information .* is damaged"):
             SideInformation.unpack(bytes(data))
         data[bit // 8] ^= 1 << bit % 8
 

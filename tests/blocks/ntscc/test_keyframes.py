@@ -7,11 +7,11 @@ import pytest
 
 pytest.importorskip("torch")
 
-from lgvsc_flow.blocks.ntscc import NtsccDecoder, NtsccEncoder, payload_symbols  # noqa: E402
-from lgvsc_flow.blocks.ntscc.weights_file import save_weights  # noqa: E402
-from lgvsc_flow.errors import FlowError, SettingError  # noqa: E402
-from lgvsc_flow.items import Keyframe, Payload, Received  # noqa: E402
-from lgvsc_flow.testing import run_block  # noqa: E402
+from lgvsc_flow.blocks.ntscc import NtsccDecoder, NtsccEncoder, payload_symbols
+from lgvsc_flow.blocks.ntscc.weights_file import save_weights
+from lgvsc_flow.errors import FlowError, SettingError
+from lgvsc_flow.items import Keyframe, Payload, Received
+from lgvsc_flow.testing import run_block
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,8 @@ def clean(symbols, noise=1e-3):
 
 def test_encoder_sends_payload_and_unit_power_symbols(sent):
     payloads, symbols = sent
-    assert [p.index for p in payloads] == [0, 3] and {p.stream for p in payloads} == {"hyperprior"}
+    assert [p.index for p in payloads] == [0, 3]
+    assert {p.stream for p in payloads} == {"hyperprior"}
     for payload, burst in zip(payloads, symbols, strict=True):
         assert burst.size == payload_symbols(payload.data)
         assert np.mean(np.abs(burst) ** 2) == pytest.approx(1, abs=1e-5)
@@ -43,7 +44,8 @@ def test_encoder_sends_payload_and_unit_power_symbols(sent):
 def test_keyframes_come_back(weights, sent, photograph):
     payloads, symbols = sent
     out = run_block(NtsccDecoder(weights=weights), [clean(s) for s in symbols], payloads)
-    assert [k.index for k in out] == [0, 3] and not any(k.lost for k in out)
+    assert [k.index for k in out] == [0, 3]
+    assert not any(k.lost for k in out)
     assert out[1].pixels.shape == (50, 41, 3)
     error = np.square(out[0].pixels.astype(float) - photograph).mean()
     assert 10 * math.log10(255**2 / error) > 24
@@ -72,7 +74,8 @@ def test_unusable_symbols_are_counted_as_erased(weights, sent):
     gain[20:22], noise[30] = 0, np.inf
     decoder = NtsccDecoder(weights=weights)
     (keyframe,) = run_block(decoder, [Received(burst * gain, gain, noise)], payloads[:1])
-    assert not keyframe.lost and decoder.erased == 7
+    assert not keyframe.lost
+    assert decoder.erased == 7
 
 
 def test_gain_is_undone(weights, sent):
@@ -86,14 +89,14 @@ def test_gain_is_undone(weights, sent):
 def test_wrong_keyframes_and_weights_are_named(weights, tmp_path):
     with pytest.raises(FlowError, match=r"a keyframe is uint8 \[height, width, 3\] RGB, got float32"):
         run_block(NtsccEncoder(weights=weights), [Keyframe(0, np.zeros((8, 8, 3), np.float32))])
-    with pytest.raises(FlowError, match="do not exist. Use weights='embedded'"):
+    with pytest.raises(FlowError, match=r"do not exist. Use weights='embedded'"):
         run_block(NtsccEncoder(weights=str(tmp_path / "no.safetensors")), [])
     with pytest.raises(FlowError, match="cannot use the device 'cuda:77'"):
         run_block(NtsccDecoder(weights=weights, device="cuda:77"), [], [])
 
 
 def test_settings_have_ranges():
-    with pytest.raises(SettingError, match="NtsccEncoder.target_cbr must be <= 0.15"):
+    with pytest.raises(SettingError, match=r"NtsccEncoder.target_cbr must be <= 0.15"):
         NtsccEncoder(target_cbr=0.5)
-    with pytest.raises(SettingError, match="NtsccEncoder.snr_db"):
+    with pytest.raises(SettingError, match=r"NtsccEncoder.snr_db"):
         NtsccEncoder(snr_db=float("nan"))

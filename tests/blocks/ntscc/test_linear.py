@@ -42,5 +42,5 @@ def test_odd_sizes(shape):
 
 
 def test_side_information_that_does_not_fit(astronaut):
-    with pytest.raises(ValueError, match="side information takes .* symbols, CBR 0.003 gives 590"):
+    with pytest.raises(ValueError, match=r"side information takes .* symbols, CBR 0.003 gives 590"):
         linear_code(astronaut, 0.003, 0, np.random.default_rng(0))

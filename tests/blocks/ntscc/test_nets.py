@@ -61,5 +61,7 @@ def test_no_learned_branch_is_dead(small_weights):
 
 def test_level_follows_the_bits_that_the_symbols_could_carry():
     levels = [level_for(cbr, 2.0) for cbr in (0.001, 0.01, 0.03, 0.1)]
-    assert levels == sorted(levels) and 0 <= levels[0] and levels[-1] == LEVELS - 1
+    assert levels == sorted(levels)
+    assert levels[0] >= 0
+    assert levels[-1] == LEVELS - 1
     assert level_for(0.03, 0.25) == level_for(0.03, 2.0) - 3

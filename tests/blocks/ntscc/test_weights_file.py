@@ -35,7 +35,7 @@ def test_large_convolutions_are_kept_in_eight_bits(tmp_path):
 
 
 def test_missing(tmp_path):
-    with pytest.raises(ModelError, match="do not exist. Use weights='embedded'"):
+    with pytest.raises(ModelError, match=r"do not exist. Use weights='embedded'"):
         load_weights(tmp_path / "none.safetensors")
 
 

@@ -1,0 +1,100 @@
+"""Training: a few steps on tiny data, and going on after a kill as if nothing had happened."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from lgvsc_flow.blocks.ntscc.data import Crops  # noqa: E402
+from lgvsc_flow.blocks.ntscc.nets import NetSettings  # noqa: E402
+from lgvsc_flow.blocks.ntscc.train import Recipe, Trainer  # noqa: E402
+from lgvsc_flow.blocks.ntscc.weights_file import load_weights  # noqa: E402
+
+RECIPE = Recipe(
+    steps=4,
+    crop=32,
+    crops_per_group=2,
+    linear_share=0.3,
+    warmup_steps=2,
+    net=NetSettings((20, 6, 6), 4, 8, 8, 8, (8, 8, 8), (1, 1, 1)),
+)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pictures")
+    rng = np.random.default_rng(0)
+    rough = rng.normal(size=(3, 64, 80, 3)).cumsum(1).cumsum(2)
+    pixels = np.clip(128 + 10 * rough, 0, 255).astype(np.uint8)
+    np.save(folder / "pictures.npy", pixels.ravel())
+    scales = [[{"offset": i * 64 * 80 * 3, "height": 64, "width": 80}] for i in range(3)]
+    pictures = [{"source": str(i), "sha256": "", "weight": 1.0, "scales": s} for i, s in enumerate(scales)]
+    (folder / "pictures.json").write_text(json.dumps({"pictures": pictures}))
+    return folder
+
+
+def trained(data, out, steps):
+    trainer = Trainer(RECIPE, data, out)
+    trainer.begin()
+    for _ in range(steps):
+        trainer.train_step()
+    return trainer
+
+
+def test_a_whole_run_leaves_weights_curve_and_checkpoint(data, tmp_path):
+    trainer = Trainer(replace(RECIPE, validate_s=0.0), data, tmp_path)
+    trainer.begin()
+    trainer.run({"one": next(Crops(data, 32).pictures(1, 80))})
+    assert trainer.step == 4
+    assert load_weights(tmp_path / "ntscc.safetensors").net.settings == RECIPE.net
+    assert (tmp_path / "curve.png").is_file()
+    assert any("valid_10db" in row for row in trainer.curve)
+    assert not list(tmp_path.glob("*.tmp"))
+
+
+def test_a_killed_run_goes_on_bit_for_bit(data, tmp_path):
+    unbroken = trained(data, tmp_path / "a", 3)
+    first = trained(data, tmp_path / "b", 2)
+    first.save()
+    first.train_step()  # lost in the kill
+    again = Trainer(RECIPE, data, tmp_path / "b")
+    again.load()
+    assert again.step == 2
+    again.train_step()
+    for name, value in unbroken.net.state_dict().items():
+        assert torch.equal(again.net.state_dict()[name], value), name
+        assert torch.equal(again.ema[name], unbroken.ema[name]), name
+
+
+def test_half_a_checkpoint_never_replaces_a_whole_one(data, tmp_path, monkeypatch):
+    trainer = trained(data, tmp_path, 1)
+    trainer.save()
+    whole = (tmp_path / "checkpoint.pt").read_bytes()
+
+    def killed(state, path):
+        path.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(torch, "save", killed)
+    with pytest.raises(KeyboardInterrupt):
+        trainer.save()
+    assert (tmp_path / "checkpoint.pt").read_bytes() == whole
+
+
+def test_all_weights_learn(data, tmp_path):
+    trainer = Trainer(replace(RECIPE, linear_share=0.0), data, tmp_path)
+    trainer.begin()
+    before = {name: p.detach().clone() for name, p in trainer.net.named_parameters()}
+    for _ in range(4):
+        row = trainer.train_step()
+        assert np.isfinite(list(row.values())).all()
+    still = [name for name, p in trainer.net.named_parameters() if torch.equal(p, before[name])]
+    assert still == []
+
+
+def test_nothing_to_resume(data, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"nothing to resume: .*checkpoint.pt does not exist"):
+        Trainer(RECIPE, data, tmp_path).load()

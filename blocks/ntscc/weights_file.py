@@ -60,6 +60,7 @@ def save_weights(path: Path, net: NtsccNet, log_thresholds: np.ndarray) -> None:
     metadata = {"format": FORMAT, "settings": json.dumps(settings), "digest": _digest(tensors)}
     temporary = path.with_name(path.name + ".tmp")
     save_file(tensors, temporary, metadata)
+    temporary.chmod(0o644)
     os.replace(temporary, path)
 
 

@@ -112,7 +112,7 @@ class NtsccCodec:
             steps = torch.round(log_sigma * STEPS_PER_NEPER)
             symbols = math.ceil(int((steps >= round(threshold * STEPS_PER_NEPER)).sum()) / 2)
         else:
-            header_bytes = 9 + 4 + 2
+            header_bytes = 14
             symbols = round(nominal * pixels.size) - digital_symbols(header_bytes + len(hyperprior), design)
         symbols = min(max(symbols, 1), most)
 
@@ -127,7 +127,7 @@ class NtsccCodec:
         else:  # nothing to say: any unit-power burst does
             dimensions = np.resize([1.0, -1.0], dimensions.size)
         side = SideInformation(
-            height, width, symbols, level, code, min(255, max(0, round(power_code))), plan.check, hyperprior
+            height, width, symbols, level, code, min(65535, max(0, round(power_code))), plan.check, hyperprior
         )
         pairs = dimensions.reshape(-1, 2) / math.sqrt(2)
         return side.pack(), (pairs[:, 0] + 1j * pairs[:, 1]).astype(np.complex64)

@@ -43,7 +43,6 @@ NOT_PICTURES = (
     "screenshot",
     "/html/",
     "skycultures",
-    "nebulae",
     "textures",
     "/text/",
     "segmented",

@@ -2,7 +2,7 @@
 
 version and level   1 byte    (4 bits each)
 design SNR          1 byte    quarter dB above -20 dB
-power scale         1 byte    1/32 octave above 2^-6
+power scale         2 bytes   1/2048 octave above 2^-16
 selection check     1 byte    low byte of the CRC-16 of which latents are sent
 height, width       1..3 bytes each (7 bits per byte, high bit: more follow), in pixels
 symbols             1..4 bytes likewise: complex symbols of the burst
@@ -19,7 +19,7 @@ VERSION = 1
 LARGEST_SIDE = 16384
 LARGEST_BURST = 1 << 27
 SNR_FLOOR_DB, SNR_STEPS = -20.0, 4
-POWER_FLOOR, POWER_STEPS = -6.0, 32
+POWER_FLOOR, POWER_STEPS = -16.0, 2048
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class SideInformation:
 
     def pack(self) -> bytes:
         """To bytes."""
-        fixed = bytes([VERSION << 4 | self.level, self.snr_code, self.power_code, self.selection_check])
+        fixed = bytes([VERSION << 4 | self.level, self.snr_code, *divmod(self.power_code, 256), self.selection_check])
         sizes = _varint(self.height) + _varint(self.width) + _varint(self.symbols)
         body = fixed + sizes + self.hyperprior
         return body + binascii.crc_hqx(body, 0).to_bytes(2, "big")
@@ -55,7 +55,7 @@ class SideInformation:
     @classmethod
     def unpack(cls, payload: bytes) -> SideInformation:
         """From bytes. Raises ValueError where they are damaged or of another version."""
-        if len(payload) < 9:
+        if len(payload) < 10:
             raise ValueError(f"keyframe side information of {len(payload)} bytes is shorter than its header")
         body = payload[:-2]
         if binascii.crc_hqx(body, 0) != int.from_bytes(payload[-2:], "big"):
@@ -64,12 +64,13 @@ class SideInformation:
             )
         if body[0] >> 4 != VERSION:
             raise ValueError(f"keyframe side information is of version {body[0] >> 4}, this decoder reads {VERSION}")
-        height, at = _read_varint(body, 4)
+        height, at = _read_varint(body, 5)
         width, at = _read_varint(body, at)
         symbols, at = _read_varint(body, at)
         if not (1 <= height <= LARGEST_SIDE and 1 <= width <= LARGEST_SIDE and symbols <= LARGEST_BURST):
             raise ValueError(f"keyframe side information announces {width}x{height} pixels in {symbols} symbols")
-        return cls(height, width, symbols, body[0] & 15, body[1], body[2], body[3], body[at:])
+        power = body[2] << 8 | body[3]
+        return cls(height, width, symbols, body[0] & 15, body[1], power, body[4], body[at:])
 
 
 def snr_code(snr_db: float) -> int:

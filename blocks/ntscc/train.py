@@ -11,7 +11,7 @@ import json
 import math
 import os
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -22,7 +22,7 @@ from torch import Tensor
 
 from lgvsc_flow.blocks.ntscc.data import Crops
 from lgvsc_flow.blocks.ntscc.export import export, plot_curve
-from lgvsc_flow.blocks.ntscc.nets import BLOCK, NetSettings, NtsccNet, level_for, parameter_count
+from lgvsc_flow.blocks.ntscc.nets import BLOCK, LEVELS, NetSettings, NtsccNet, level_for, parameter_count
 from lgvsc_flow.blocks.ntscc.rate import bits_per_symbol
 from lgvsc_flow.blocks.ntscc.simulate import LinkDraw, dimensions_for, simulate
 
@@ -126,6 +126,22 @@ class Trainer:
         self.net.load_state_dict(state["net"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.ema, self.step, self.elapsed, self.curve = state["ema"], state["step"], state["elapsed"], state["curve"]
+
+    def begin_from(self, checkpoint: Path, level_spacing: float = 0.3) -> None:
+        """Begin with transform, hyperprior and prior of an earlier run; the other learned branches begin anew.
+
+        The levels of z are spaced anew around level 5: `level_spacing` is the step of ln(gain) between neighbours.
+        """
+        state = torch.load(checkpoint, weights_only=True)["net"]
+        kept = ("analysis", "synthesis", "y_mean", "y_std", "h_a", "h_s", "prior")
+        self.net.load_state_dict({k: v for k, v in state.items() if k.split(".")[0] in kept}, strict=False)
+        prior, shift = self.net.prior, level_spacing * (torch.arange(LEVELS) - 5.0)
+        with torch.no_grad():
+            prior.logits.copy_(prior.logits[5].clone().expand_as(prior.logits))
+            prior.log_gain.copy_(prior.log_gain[5].clone() + shift[:, None])
+            prior.means.copy_(prior.means[5].clone() * shift.exp()[:, None, None])
+            prior.log_scales.copy_((prior.log_scales[5].clone() + shift[:, None, None]).clamp_min(-2.9))
+        self.ema = {name: p.detach().clone() for name, p in self.net.state_dict().items()}
 
     def averaged(self) -> NtsccNet:
         """The network with averaged weights, ready to use."""
@@ -259,6 +275,7 @@ def main(
     out: Annotated[Path, typer.Option(help="folder for checkpoints, curve and weights")],
     hours: Annotated[float, typer.Option(min=0.0)] = 1.0,
     resume: Annotated[bool, typer.Option(help="go on from the checkpoint in --out")] = False,
+    begin_from: Annotated[Path | None, typer.Option(help="checkpoint whose transform and hyperprior to take")] = None,
     threads: Annotated[int, typer.Option(min=1)] = 1,
     seed: int = 1,
     validation: Annotated[Path | None, typer.Option(help="folder of pictures to watch the PSNR on")] = None,
@@ -267,9 +284,14 @@ def main(
     from PIL import Image
 
     torch.set_num_threads(threads)
-    trainer = Trainer(Recipe(hours=hours, seed=seed), data, out)
+    recipe = Recipe(hours=hours, seed=seed)
+    if begin_from is not None:
+        recipe = replace(recipe, linear_share=0.0)
+    trainer = Trainer(recipe, data, out)
     if resume:
         trainer.load()
+    elif begin_from is not None:
+        trainer.begin_from(begin_from)
     else:
         trainer.begin()
     pictures = {}

@@ -95,6 +95,19 @@ def test_all_weights_learn(data, tmp_path):
     assert still == []
 
 
+def test_begin_from_takes_the_hyperprior_and_leaves_the_rest(data, tmp_path):
+    first = trained(data, tmp_path, 2)
+    first.save()
+    second = Trainer(RECIPE, data, tmp_path / "second")
+    fresh = {name: p.clone() for name, p in second.net.state_dict().items()}
+    second.begin_from(tmp_path / "checkpoint.pt")
+    state = second.net.state_dict()
+    assert torch.equal(state["h_s.first.weight"], first.net.state_dict()["h_s.first.weight"])
+    assert torch.equal(state["g_s.first.weight"], fresh["g_s.first.weight"])
+    torch.testing.assert_close(state["prior.log_gain"].diff(dim=0), torch.full((7, 4), 0.3))
+    assert np.isfinite(second.train_step()["loss"])
+
+
 def test_nothing_to_resume(data, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"nothing to resume: .*checkpoint.pt does not exist"):
         Trainer(RECIPE, data, tmp_path).load()

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, dataclass_transform
 import numpy as np
 
 from lgvsc_flow.errors import SettingError
-from lgvsc_flow.ports import BoundPort, In, Out, Port
+from lgvsc_flow.ports import In, Out, Port
 
 __all__ = ["Block", "setting"]
 
@@ -121,17 +121,18 @@ class Block:
         Raises:
             SettingError: no such setting, a value out of range, or a setting that is not live in a running graph.
         """
-        fields = self.setting_fields()
+        fields, running = self.setting_fields(), self._changes
         for name in changes:
             if name not in fields:
                 raise SettingError(f"{type(self).__name__} has no setting {name!r}; it has {', '.join(fields)}")
-            if self._changes is not None and not fields[name].metadata.get("live"):
+            if running is not None and not fields[name].metadata.get("live"):
                 raise SettingError(f"{self.label}.{name} cannot change while the graph runs; set it before")
         type(self)(**{**self.settings, **changes})
-        if self._changes is None:
+        if running is None:
             self.apply(changes)
+            self.validate()
         else:
-            self._changes.append(changes)
+            running.append(changes)
 
     def apply(self, changes: dict[str, Any]) -> None:
         """Take changed settings that have been checked; override where something must follow them."""
@@ -174,9 +175,6 @@ class Block:
     def yields(cls) -> bool:
         """Whether `work` is a generator of items: a source, or any output of another rate than 1."""
         return not cls.inputs() or any(p.ratio != 1 for p in cls.outputs())
-
-    def bind(self, port: Port) -> BoundPort:
-        return BoundPort(self, port)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.settings.items())})"

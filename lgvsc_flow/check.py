@@ -130,7 +130,9 @@ def _propagate(graph: Graph) -> list[str]:
             wire = f"{sender.name}.{data['sender'].name} -> {block.name}.{port.name}"
             flow = arriving[wire] = flows[sender, data["sender"].name]
             clashes = _demands(wire, block, port, flow.traits)
-            found += [*clashes, *_merge(block, traits, flow.traits)]
+            # What an input demands it also takes away: behind a demodulator there is no constellation.
+            passing = {name: trait for name, trait in flow.traits.items() if name not in port.traits}
+            found += [*clashes, *_merge(block, traits, passing)]
             # Sizes behind a clash would only repeat it.
             if flow.size is not None and not clashes and _fits(data["sender"].kind, port.kind):
                 found += [_chained(p, flow.chain) for p in _bind(wire, block, port, flow.size, dims)]

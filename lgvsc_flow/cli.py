@@ -53,7 +53,7 @@ class EngineName(StrEnum):
 
 SchemeOption = Annotated[SchemeName, typer.Option("--scheme", help="what is sent")]
 ChannelOption = Annotated[ChannelName, typer.Option("--channel", help="the channel block")]
-SnrOption = Annotated[float, typer.Option("--snr-db", min=-40, max=60, help="mean Es/N0 of the channel, in dB")]
+SnrOption = Annotated[float, typer.Option("--snr-db", min=-20, max=40, help="mean Es/N0 of the channel, in dB")]
 OutOption = Annotated[Path, typer.Option("--out", help="folder for the results", file_okay=False)]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="root seed of all randomness")]
 ThresholdOption = Annotated[float, typer.Option("--threshold", min=-1, max=1, help="eta_th of SKEM")]
@@ -134,7 +134,7 @@ def run_graph(
     console.print(result.table(), highlight=False, markup=False)
     for name, values in graph.results().items():
         for key, value in values.items():
-            console.print(f"{name}.{key} = {value:.6g}", highlight=False)
+            console.print(f"{name}.{key} = {value if isinstance(value, int) else f'{value:.6g}'}", highlight=False)
 
 
 @app.command(epilog="Example: `lgvsc-flow check link.yaml`")

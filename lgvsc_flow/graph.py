@@ -199,9 +199,9 @@ class Graph:
         for block in self.nx.nodes:
             if not block.outputs():
                 kind = type(block)
-                names = [n for n in (*vars(kind), *vars(block)) if not n.startswith("_") and n not in block.settings]
-                values = {n: getattr(block, n) for n in dict.fromkeys(names) if n not in kind.ports}
-                found[block.name] = {n: v for n, v in values.items() if type(v) in (int, float)}
+                public = [n for n in dict.fromkeys((*vars(block), *dir(kind))) if not n.startswith("_")]
+                values = {n: getattr(block, n, None) for n in public if n not in block.settings}
+                found[block.name] = {n: v for n, v in values.items() if isinstance(v, int | float)}
         return found
 
     def to_mermaid(self) -> str:

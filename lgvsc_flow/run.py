@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from io import StringIO
 from time import perf_counter
 from typing import Any
 
@@ -63,11 +64,9 @@ class Run:
 
     def table(self) -> str:
         """The counters as text, the busiest block marked."""
-        console = Console(width=110, record=True, file=None, quiet=True)
-        with console.capture() as capture:
-            console.quiet = False
-            console.print(_table(self.graph, self.blocks, self.elapsed_s))
-        return capture.get() + "".join(f"{note}\n" for note in self.notes)
+        text = StringIO()
+        Console(width=110, file=text).print(_table(self.graph, self.blocks, self.elapsed_s))
+        return text.getvalue() + "".join(f"{note}\n" for note in self.notes)
 
     def to_json(self) -> str:
         """All of it as JSON."""
@@ -97,13 +96,14 @@ def _table(title: str, blocks: list[BlockStats], elapsed_s: float) -> Table:
 def live(name: str, stats: Callable[[], list[BlockStats]]) -> Iterator[Callable[[], None]]:
     """Show a live table; gives the function to call now and then, which redraws at most 4 times a second."""
     began = perf_counter()
-    shown = [0.0]
+    shown = 0.0
     with Live(console=Console(stderr=True), auto_refresh=False, transient=True) as display:
 
         def tick() -> None:
+            nonlocal shown
             now = perf_counter()
-            if now - shown[0] >= 0.25:
-                shown[0] = now
+            if now - shown >= 0.25:
+                shown = now
                 display.update(_table(name, stats(), now - began), refresh=True)
 
         yield tick

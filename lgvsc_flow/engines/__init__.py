@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 import networkx as nx
 
+from lgvsc_flow.engines.control import Control
 from lgvsc_flow.engines.inline import run_inline
 from lgvsc_flow.engines.stage import Stage, Wait, Wire
 from lgvsc_flow.engines.threads import run_threads
+from lgvsc_flow.errors import BlockError
 from lgvsc_flow.run import BlockStats, Change, Run
 
 if TYPE_CHECKING:
@@ -19,7 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["execute"]
 
-ENGINES: dict[str, Callable[[list[Stage], Callable[[list[Wait]], Wire], Callable[[], None]], None]] = {
+Engine = Callable[[list[Stage], Callable[[list[Wait]], Wire], Callable[[], None], Control], None]
+ENGINES: dict[str, Engine] = {
     "threads": run_threads,
     "inline": run_inline,
 }
@@ -45,17 +48,19 @@ def execute(graph: Graph, *, engine: str, capacity: int, progress: bool, ending:
 
     began = perf_counter()
     started: list[Stage] = []
+    control = Control(ending)
+    failure: BaseException | None = None
     try:
         with _display(graph.name, stages) if progress else nullcontext(lambda: None) as tick:
             for stage in stages:
-                stage.block.rng, stage.ending = graph.rng(stage.block), ending
+                stage.block.rng, stage.control = graph.rng(stage.block), control
                 started.append(stage)
                 stage.start()
                 tick()
-            ENGINES[engine](stages, grow, tick)
-    finally:
-        for stage in reversed(started):
-            stage.stop()
+            ENGINES[engine](stages, grow, tick, control)
+    except BaseException as error:
+        failure = error
+    _stop(started, failure)
     return Run(
         graph=graph.name,
         seed=graph.seed,
@@ -65,6 +70,21 @@ def execute(graph: Graph, *, engine: str, capacity: int, progress: bool, ending:
         notes=notes,
         changes=[Change(s.label, item, values) for s in stages for item, values in s.changes],
     )
+
+
+def _stop(started: list[Stage], failure: BaseException | None) -> None:
+    """Stop every block, also when one of them fails at it; then raise what went wrong first."""
+    for stage in reversed(started):
+        try:
+            stage.stop()
+        except Exception as error:
+            if failure is None:
+                failure = BlockError(stage.label, None, "", f"{error} (from {type(error).__name__}, in stop)")
+                failure.__cause__ = error
+            else:
+                failure.add_note(f"and {stage.label} failed to stop: {error}")
+    if failure is not None:
+        raise failure
 
 
 def _stages(graph: Graph, capacity: int) -> list[Stage]:

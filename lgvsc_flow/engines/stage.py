@@ -9,6 +9,7 @@ from time import perf_counter
 from typing import Any
 
 from lgvsc_flow.block import Block
+from lgvsc_flow.engines.control import Control
 from lgvsc_flow.errors import BlockError, FlowError
 from lgvsc_flow.items import describe, mismatch, size, type_name
 from lgvsc_flow.ports import Out
@@ -78,10 +79,9 @@ class Stage:
     busy_s: float = 0.0
     wait_in_s: float = 0.0
     wait_out_s: float = 0.0
-    done: bool = False
     sleeping: bool = False
     changes: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
-    ending: Callable[[], bool] = lambda: False
+    control: Control = field(default_factory=Control)
     wake: Callable[[], None] = lambda: None
 
     @property
@@ -101,7 +101,7 @@ class Stage:
         self.block._changes = None
         self.block.stop()
 
-    def steps(self) -> Iterator[Wait]:
+    def steps(self) -> Generator[Wait, None, None]:
         """Do the block's whole work; each `Wait` that is yielded must be ready before the next step."""
         block, outs = self.block, self.block.outputs()
         if not self.inputs:
@@ -115,12 +115,12 @@ class Stage:
         rest = self._call(block.finish)
         if rest is not None:
             yield from self._send(rest, outs, ())
-        self.done = True
         for wires in self.outputs.values():
             for wire in wires:
                 wire.close()
 
     def _call(self, function: Callable[..., Any], *items: Any) -> Any:
+        self.control.check()
         while self.block._changes:
             changes = self.block._changes.popleft()
             self.block.apply(changes)
@@ -153,29 +153,33 @@ class Stage:
 
     def _send(self, result: Any, outs: list[Out], items: tuple[Any, ...]) -> Iterator[Wait]:
         """Put what a call gave on the wires."""
-        if not outs:
-            if result is not None and hasattr(result, "__next__"):
-                for _ in result:
-                    pass
-            return
-        if self.block.yields():
-            iterator = iter(result) if result is not None else iter(())
-            while True:
-                out = _END if not self.inputs and self.ending() else self._call(lambda *_: next(iterator, _END), *items)
-                if out is _END:
-                    getattr(iterator, "close", int)()
-                    return
-                if not self.inputs:
-                    self.items += 1
-                port, item = (outs[0], out) if len(outs) == 1 else _named(self, out)
-                yield from self._put(port, item)
+        if self.block.yields() or isinstance(result, Generator):
+            yield from self._drain(iter(()) if result is None else iter(result), outs, items)
         elif len(outs) == 1:
             yield from self._put(outs[0], result)
-        else:
+        elif outs:
             if not isinstance(result, tuple) or len(result) != len(outs):
                 raise self._failed(ValueError(f"work must return a tuple of {len(outs)} items"), items)
             for port, item in zip(outs, result, strict=True):
                 yield from self._put(port, item)
+
+    def _drain(self, iterator: Iterator[Any], outs: list[Out], items: tuple[Any, ...]) -> Iterator[Wait]:
+        """Send what an iterator gives; it is closed before the block is stopped, whatever happens."""
+        try:
+            while self.inputs or self.control.may_send(self.items):
+                out = self._call(lambda *_: next(iterator, _END), *items)
+                if out is _END:
+                    return
+                if not self.inputs:
+                    self.items += 1
+                if outs:
+                    port, item = (outs[0], out) if len(outs) == 1 else _named(self, out)
+                    yield from self._put(port, item)
+                if not self.inputs:
+                    yield Wait(self, None)  # always ready: lets the others have their turn
+        finally:
+            if isinstance(iterator, Generator):
+                iterator.close()
 
     def _put(self, port: Out, item: Any) -> Iterator[Wait]:
         wrong = mismatch(item, port.kind)

@@ -2,7 +2,7 @@ import threading
 
 import numpy as np
 import pytest
-from chain import Invert
+from chain import Compare, Invert
 
 from lgvsc_flow import Block, Graph, In, Out, setting
 from lgvsc_flow.errors import SettingError
@@ -69,12 +69,25 @@ def test_a_live_setting_changes_between_two_items_and_is_recorded():
 
 @pytest.mark.parametrize("engine", ["inline", "threads"])
 def test_stop_ends_the_sources_and_finishes_what_is_under_way(engine):
+    before = threading.active_count()
     graph, _, watch = build()
     watch.calls = ((100, graph.stop),)
     run = graph.run(engine=engine)
     assert len({b.items for b in run.blocks}) == 1
     assert 100 <= run["Watch"].items < 200
-    assert threading.active_count() == 1
+    assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("engine", ["inline", "threads"])
+def test_two_sources_end_together(engine):
+    for _ in range(5):
+        graph, _, watch = build()
+        compare = Compare()
+        graph.connect(graph["Add"], compare.a)
+        graph.connect(Endless(), compare.b)
+        watch.calls = ((50, graph.stop),)
+        run = graph.run(engine=engine)
+        assert run["Endless"].items == run["Endless-2"].items == run["Compare"].items
 
 
 def test_until_is_asked_before_each_item():

@@ -174,10 +174,10 @@ def test_keyboard_interrupt_leaves_no_thread(monkeypatch):
     stages = None
     original = engine.run_threads
 
-    def run(given, grow, tick):
+    def run(given, grow, tick, control):
         nonlocal stages
         stages = given
-        return original(given, grow, interrupt)
+        return original(given, grow, interrupt, control)
 
     monkeypatch.setitem(__import__("lgvsc_flow.engines", fromlist=["ENGINES"]).ENGINES, "threads", run)
     graph = Graph("endless")
@@ -207,3 +207,88 @@ def test_many_runs_of_wide_graphs_end():
             graph.connect(source, compare.b)
         run = graph.run(capacity=2)
         assert all(b.items == 50 for b in run.blocks)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_failure_stops_a_source_that_nobody_reads(engine):
+    class Alone(Block):
+        """An endless source."""
+
+        bits = Out(Bits)
+
+        def work(self):
+            while True:
+                yield np.zeros(4, np.uint8)
+
+    graph = Graph("alone")
+    graph.add(Alone())
+    graph.connect(Source(), Fail(at=2), Group())
+    with pytest.raises(BlockError, match=r"^Fail, item 2"):
+        graph.run(engine=engine)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_generators_are_closed_before_their_block_is_stopped(engine):
+    log = []
+
+    class Careful(Block):
+        """A source with something to close."""
+
+        bits = Out(Bits)
+
+        def work(self):
+            try:
+                while True:
+                    yield np.zeros(4, np.uint8)
+            finally:
+                log.append("closed")
+
+        def stop(self):
+            log.append("stopped")
+
+    graph = Graph("careful")
+    graph.connect(Careful(), Fail(at=2), Group())
+    with pytest.raises(BlockError):
+        graph.run(engine=engine)
+    assert log == ["closed", "stopped"]
+
+
+def test_a_stop_that_fails_hides_neither_the_error_nor_the_other_stops():
+    stopped = []
+
+    class Bad(Group):
+        """Fails in stop."""
+
+        def stop(self):
+            raise OSError("disk full")
+
+    class Good(Source):
+        """Remembers its stop."""
+
+        def stop(self):
+            stopped.append(True)
+
+    graph = Graph("stops")
+    graph.connect(Good(), Fail(at=2), Bad())
+    with pytest.raises(BlockError, match=r"^Fail, item 2") as caught:
+        graph.run()
+    assert caught.value.__notes__ == ["and Bad failed to stop: disk full"]
+    graph = Graph("stops")
+    graph.connect(Good(), Bad())
+    with pytest.raises(BlockError, match=r"^Bad: disk full \(from OSError, in stop\)$"):
+        graph.run()
+    assert stopped == [True, True]
+
+
+def test_a_sink_may_be_a_generator_and_its_errors_are_named():
+    class Sink(Block):
+        """A generator without outputs."""
+
+        bits = In(Bits)
+
+        def work(self, bits):
+            yield
+            raise ValueError("boom")
+
+    with pytest.raises(BlockError, match=r"^Sink, item 0: got Bits\[4\]; boom \(from ValueError\)$"):
+        run_block(Sink(), [np.zeros(4, np.uint8)])

@@ -274,3 +274,26 @@ def test_the_chain_of_sizes_is_printed():
         "Sizes from the source: Source.bits 10, Invert.flipped 10, Split.first 5."
         for port in ("first", "second")
     ]
+
+
+def test_inverse_pairs_nest():
+    from lgvsc_flow.blocks.phy import BitRepeat, HardDecision, LlrCombine
+
+    graph = Graph()
+    graph.connect(
+        Source(n=10), BitRepeat(times=2), BitRepeat(times=3), Soft(), LlrCombine(times=3), LlrCombine(times=2)
+    )
+    graph.connect(graph["LlrCombine-2"], HardDecision())
+    graph.check()
+
+
+def test_results_of_inherited_meters_are_found():
+    from lgvsc_flow.blocks.metrics import PsnrMeter
+    from lgvsc_flow.blocks.video import TestScene
+
+    scene, meter = TestScene(count=2), PsnrMeter()
+    graph = Graph()
+    graph.connect(scene, meter.sent)
+    graph.connect(scene, meter.received)
+    graph.run()
+    assert graph.results() == {"PsnrMeter": {"mean": 100.0}}

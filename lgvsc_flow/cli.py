@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import yaml
 from rich.console import Console
 from rich.table import Table
 
 from lgvsc_flow.errors import FlowError
+from lgvsc_flow.files import plain_yaml
 from lgvsc_flow.graph import Graph
 from lgvsc_flow.items import type_name
 
@@ -172,7 +172,7 @@ def _change(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals or "." not in key:
         raise FlowError(f"--set takes Block.setting=value, got {text!r}")
-    return key, yaml.safe_load(value)
+    return key, plain_yaml(value, f"--set {text}")
 
 
 def _show(data: dict[str, Any], out: Path) -> None:
@@ -186,7 +186,8 @@ def _show(data: dict[str, Any], out: Path) -> None:
     quality, packets = data["quality"], data["packets"]
     console.print(f"keyframes: {', '.join(map(str, data['keyframes']))}", highlight=False)
     if quality["psnr_db"] is not None:
-        console.print(f"PSNR {quality['psnr_db']:.2f} dB, SSIM {quality['ssim']:.3f}", highlight=False)
+        ssim = "" if quality["ssim"] is None else f", SSIM {quality['ssim']:.3f}"
+        console.print(f"PSNR {quality['psnr_db']:.2f} dB{ssim}", highlight=False)
     console.print(f"packets lost: {packets['lost']} of {packets['sent']}", highlight=False)
     for note in data["notes"]:
         console.print(note, highlight=False)

@@ -32,7 +32,7 @@ from lgvsc_flow.registry import known_blocks
 if TYPE_CHECKING:
     from lgvsc_flow.graph import Graph
 
-__all__ = ["load", "save"]
+__all__ = ["load", "plain_yaml", "save"]
 
 PLAIN = (bool, int, float, str, type(None))
 
@@ -86,6 +86,19 @@ def load(path: str | Path, changes: Mapping[str, Any] | None = None) -> Graph:
     return graph
 
 
+def plain_yaml(text: str, where: str) -> Any:
+    """YAML text as plain data, by the safe loader.
+
+    Raises:
+        GraphFileError: it is no such text.
+    """
+    try:
+        return yaml.safe_load(text)
+    # The loader makes dates and numbers by itself, and recurses for every bracket.
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise GraphFileError(where, [f"it cannot be read: {' '.join(str(error).split())}."]) from None
+
+
 def _plain(block: Block, name: str, value: Any) -> Any:
     if isinstance(value, Fraction | os.PathLike):
         return str(value)
@@ -98,11 +111,12 @@ def _plain(block: Block, name: str, value: Any) -> Any:
 
 def _read(path: str | Path) -> dict[str, Any]:
     try:
-        data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        text = Path(path).read_text(encoding="utf-8")
     except FileNotFoundError:
         raise GraphFileError(str(path), ["the file does not exist."]) from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise GraphFileError(str(path), [f"it cannot be read: {' '.join(str(error).split())}."]) from None
+    data = plain_yaml(text, str(path))
     if not isinstance(data, dict) or not isinstance(data.get("blocks"), dict):
         raise GraphFileError(str(path), ["it has no section 'blocks'; see the guide for the form of a graph file."])
     unknown = set(data) - {"graph", "seed", "blocks", "wires"}

@@ -1,43 +1,54 @@
-import importlib.util
+import os
+import shutil
+import subprocess
 import sys
 from pathlib import Path
-
-import pytest
-
-from lgvsc_flow.blocks import channel
 
 ROOT = Path(__file__).parents[1]
 
 
 def sections():
-    """The files of the diff in CONTRIBUTING.md: path to (added lines, removed lines)."""
+    """The files of the diff in CONTRIBUTING.md: path to its lines."""
     text = (ROOT / "CONTRIBUTING.md").read_text().partition("```diff\n")[2].partition("```")[0]
     found = {}
     for line in text.splitlines():
         if line.startswith("+++ "):
-            added, removed = found.setdefault(line[4:], ([], []))
-        elif line.startswith("+"):
-            added.append(line[1:])
-        elif line.startswith("-"):
-            removed.append(line[1:])
+            lines = found.setdefault(line[4:], [])
+        elif line != "@@":
+            lines.append(line)
     return found
 
 
-def test_the_new_block_and_its_test_run(tmp_path, monkeypatch):
-    for path, (added, _) in sections().items():
-        (tmp_path / Path(path).name).write_text("\n".join(added))
-    spec = importlib.util.spec_from_file_location("lgvsc_flow.blocks.channel.gain", tmp_path / "gain.py")
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, spec.name, module)
-    spec.loader.exec_module(module)
-    monkeypatch.setattr(channel, "Gain", module.Gain, raising=False)
-    scope = {}
-    exec((tmp_path / "test_gain.py").read_text(), scope)
-    scope["test_twenty_db_is_ten_times_the_amplitude"]()
+def apply(path, lines):
+    """Put each run of added lines behind the line of context before it; a file without context is new."""
+    text = path.read_text() if path.exists() else ""
+    context, added = "", []
+    for line in [*lines, " "]:
+        if line.startswith("+"):
+            added.append(line[1:] + "\n")
+            continue
+        if added and context:
+            assert text.count(context) == 1, f"{path}: {context!r} is not there once"
+            text = text.replace(context, context + "".join(added))
+        elif added:
+            text += "".join(added)
+        context, added = line[1:] + "\n", []
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
 
 
-@pytest.mark.parametrize("path", [p for p, (_, removed) in sections().items() if removed])
-def test_the_lines_it_changes_are_there(path):
-    lines = (ROOT / path).read_text().splitlines()
-    for line in sections()[path][1]:
-        assert line in lines
+def test_the_diff_is_whole(tmp_path):
+    for folder in ("lgvsc_flow", "blocks", "graphs"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "CHANGELOG.md", tmp_path)
+    for path, lines in sections().items():
+        apply(tmp_path / path, lines)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/blocks/channel/test_gain.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
+    assert "- `Gain`: a gain without noise." in (tmp_path / "CHANGELOG.md").read_text()

@@ -30,7 +30,9 @@ class RayleighChannel(Block):
     symbols = In(Symbols, "n")
     received = Out(Received, "n")
 
-    esn0_db: float = setting(10.0, ge=-100, le=100, unit="dB", doc="average symbol energy over noise density", live=True)
+    esn0_db: float = setting(
+        10.0, ge=-100, le=100, unit="dB", doc="average symbol energy over noise density", live=True
+    )
     coherence: int = setting(64, ge=1, unit="symbols", doc="length of a fading block")
     symbol_count: int = dataclasses.field(default=0, init=False)
 

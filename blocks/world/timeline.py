@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 import numpy as np
 
@@ -94,7 +95,8 @@ class Timeline:
         known = next((i for i in reversed(range(len(self._open))) if self._open[i].side is not None), None)
         earliest = self._position if known is None else self._open[known].stop
         unknown = len(self._open) - (0 if known is None else known + 1)
-        follows = side.start >= earliest if unknown else side.start == earliest
+        # Every segment between has at least one frame.
+        follows = side.start >= earliest + unknown if unknown else side.start == earliest
         inside = side.length >= 1 and side.start + side.length <= self.num_frames
         return follows and inside and (side.cut_at is None or 1 <= side.cut_at <= side.length)
 
@@ -118,7 +120,7 @@ class Timeline:
                 groups[-1].append(entry)
             else:
                 groups.append([entry])
-        for group, following in zip(groups, [*groups[1:], None], strict=True):
+        for group, following in zip_longest(groups, groups[1:]):
             last = keyframe if following is None else following[0].keyframe
             yield from _spans(group, last)
         self._position = end

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lgvsc_flow.cli import main
-from lgvsc_flow.errors import WiringError
+from lgvsc_flow.errors import BlockError, WiringError
 from lgvsc_flow.graphs.job import send
 from lgvsc_flow.graphs.lgvsc import Scheme, lgvsc
 
@@ -198,6 +198,50 @@ def test_damaged_weights_end_in_a_message(video, tmp_path, monkeypatch, capsys):
     assert "bad.safetensors" in text
     assert "Traceback" not in text
     assert not list((tmp_path / "out").iterdir())
+
+
+def test_an_out_folder_that_cannot_be_written(video, tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").write_text("")
+    code, text = command(monkeypatch, capsys, "run", video, "--out", tmp_path / "file" / "sub")
+    assert code == 1
+    assert text.startswith(f"error: cannot write the results to {tmp_path / 'file' / 'sub'}: ")
+    (tmp_path / "out" / "report.html").mkdir(parents=True)
+    code, text = command(monkeypatch, capsys, "run", video, "--out", tmp_path / "out")
+    assert code == 1
+    assert "report.html is a folder, but a file of that name is to be written; remove it" in text
+
+
+def test_a_run_that_fails_at_its_end_leaves_nothing(video, tmp_path, monkeypatch):
+    from lgvsc_flow.blocks.metrics import PsnrMeter
+
+    def fail(self):
+        raise ValueError("the end")
+
+    monkeypatch.setattr(PsnrMeter, "finish", fail)
+    with pytest.raises(BlockError, match="PsnrMeter"):
+        send(Scheme(), video, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_results_of_an_earlier_run_do_not_stay(video, tmp_path):
+    (tmp_path / "received.mp4").write_text("old")
+    send(Scheme(name="text-only"), video, tmp_path)
+    assert not (tmp_path / "received.mp4").exists()
+
+
+def test_a_video_too_small_for_ssim(tmp_path):
+    data = send(Scheme(), write_video(tmp_path / "tiny.mp4", height=8, width=8), tmp_path / "out")
+    assert data["quality"]["ssim"] is None
+    assert data["quality"]["psnr_db"] > 0
+
+
+def test_the_link_graph_saves_and_loads(video, tmp_path):
+    from lgvsc_flow import Graph
+    from lgvsc_flow.blocks.video import probe
+
+    graph = lgvsc(Scheme(), video, probe(video))
+    graph.save(tmp_path / "link.yaml")
+    assert Graph.load(tmp_path / "link.yaml").to_mermaid() == graph.to_mermaid()
 
 
 def test_bad_arguments(video, tmp_path, monkeypatch, capsys):

@@ -51,6 +51,8 @@ def test_check_and_run_a_file(command, file):
         (["--set", "AwgnChannel.esn0=6"], "AwgnChannel has no setting 'esn0' (did you mean esn0_db?)"),
         (["--set", "Awgn.esn0_db=6"], "there is no block 'Awgn' (did you mean AwgnChannel?)"),
         (["--set", "AwgnChannel.esn0_db=loud"], "AwgnChannel.esn0_db takes float, got str 'loud'"),
+        (["--set", "AwgnChannel.esn0_db=["], "--set AwgnChannel.esn0_db=[: 1. it cannot be read"),
+        (["--set", "AwgnChannel.esn0_db=2024-13-45"], "it cannot be read: month must be in 1..12"),
         (["--set", "esn0_db=6"], "--set takes Block.setting=value, got 'esn0_db=6'"),
         (["--set", "QamModulator.order=64"], "constellation is 64-QAM (set by QamModulator.order=64)"),
     ],

@@ -148,3 +148,9 @@ def test_random_losses_always_cover_the_video_once() -> None:
         lost = [set(np.flatnonzero(rng.random(5) < rng.random()).tolist()) for _ in range(2)]
         cuts = {i: int(rng.integers(1, LENGTHS[i] + 1)) for i in range(5) if rng.random() < 0.4}
         spans(no_side=lost[0], no_key=lost[1], cuts=cuts)
+
+
+def test_a_segment_cannot_start_before_the_lost_ones_had_a_frame() -> None:
+    found, timeline = spans(no_side={0}, change={1: SideInfo(1, 0, 6)})
+    assert timeline.concealed["contradictory side information"] == 1
+    assert found[-1].stop == 19

@@ -148,10 +148,11 @@ def _report(
     psnr: list[float] = []
     if scheme.name != "text-only":
         psnr = graph.find(PsnrMeter).per_frame
-        keyframes = data["keyframes"]
-        shots = _shots(video, out / "received.mp4", _chosen(keyframes, data["video"]["frames"], 12), set(keyframes))
-        few = set(_chosen(keyframes, data["video"]["frames"], 5))
-        figure = strip([s for s in shots if s.index in few] or shots[:5], psnr, graph.name)
+        keyframes, frames = data["keyframes"], data["video"]["frames"]
+        many, few = _chosen(keyframes, frames, 6), _chosen(keyframes, frames, 3)
+        found = {s.index: s for s in _shots(video, out / "received.mp4", {*many, *few}, set(keyframes))}
+        shots = [found[i] for i in many]
+        figure = strip([found[i] for i in few], psnr, graph.name)
         figure.savefig(out / "strip.png", dpi=110)
     scores = [s for entry in graph.find(SegmentLog).entries for s in entry.s_rel]
     threshold = scheme.threshold if scheme.name != "skim-sfa" else None
@@ -164,17 +165,16 @@ def _report(
     (out / "report.html").write_text(page, encoding="utf-8")
 
 
-def _chosen(keyframes: list[int], frames: int, most: int) -> list[int]:
-    """Frames worth showing: keyframes, and the middles of the segments that follow them, spread over the video."""
-    bounds = [*keyframes, frames]
-    pairs = [(a, (a + b) // 2) for a, b in pairwise(bounds)]
-    wanted = np.unique(np.linspace(0, len(pairs) - 1, min(len(pairs), (most + 1) // 2)).round().astype(int))
-    return sorted({index for i in wanted for index in pairs[i]})[:most]
+def _chosen(keyframes: list[int], frames: int, pairs: int) -> list[int]:
+    """Frames worth showing: keyframes and the middles of their segments, spread over the video."""
+    found = [(a, (a + b) // 2) for a, b in pairwise([*keyframes, frames]) if b - a > 1] or [(k, k) for k in keyframes]
+    wanted = np.unique(np.linspace(0, len(found) - 1, min(len(found), pairs)).round().astype(int))
+    return sorted({index for i in wanted for index in found[i]})
 
 
-def _shots(video: Path, received: Path, wanted: list[int], keyframes: set[int]) -> list[Shot]:
-    sent, got = _frames(video, set(wanted)), _frames(received, set(wanted))
-    return [Shot(i, i in keyframes, sent[i], got[i]) for i in wanted if i in sent and i in got]
+def _shots(video: Path, received: Path, wanted: set[int], keyframes: set[int]) -> list[Shot]:
+    sent, got = _frames(video, wanted), _frames(received, wanted)
+    return [Shot(i, i in keyframes, sent[i], got[i]) for i in wanted]
 
 
 def _frames(path: Path, wanted: set[int]) -> dict[int, np.ndarray]:

@@ -156,7 +156,11 @@ def lgvsc(scheme: Scheme, video: Path, info: VideoInfo, out: Path | None = None)
         CrcCheck(block_bits=mcs.block_bits),
         Depacketizer(block_bits=mcs.block_bits),
     )
-    equalizer, decoder, texts = Equalizer(), NtsccDecoder(weights=scheme.weights), TextDecoder()
+    equalizer, decoder, texts = (
+        Equalizer(),
+        NtsccDecoder(height=info.height, width=info.width, weights=scheme.weights),
+        TextDecoder(),
+    )
     graph.connect(burst, channel_block(scheme), equalizer, bursts)
     receive(graph, mcs, bursts.digital, checked)
     graph.connect(checked, arrived)

@@ -34,6 +34,7 @@ from lgvsc_flow.blocks.ntscc.rate import bits_per_symbol, digital_symbols
 from lgvsc_flow.blocks.ntscc.simulate import power_map
 from lgvsc_flow.blocks.ntscc.weights_file import EMBEDDED, NOMINAL_CBR, Weights, load_weights
 
+LARGEST_PICTURE = 1 << 26  # pixels that a payload may announce
 ERASED = 1e6  # noise variance that stands for "nothing came"
 TRAINED_SNR_DB = (-2.0, 14.0)
 
@@ -133,7 +134,13 @@ class NtsccCodec:
         return side.pack(), (pairs[:, 0] + 1j * pairs[:, 1]).astype(np.complex64)
 
     @torch.inference_mode()
-    def decode(self, payload: bytes, symbols: np.ndarray, noise_variance: np.ndarray | float) -> np.ndarray:
+    def decode(
+        self,
+        payload: bytes,
+        symbols: np.ndarray,
+        noise_variance: np.ndarray | float,
+        size: tuple[int, int] | None = None,
+    ) -> np.ndarray:
         """The picture from what came through the channel.
 
         Args:
@@ -141,14 +148,18 @@ class NtsccCodec:
             symbols: complex [n], equalised: sent symbol plus noise.
             noise_variance: variance of the complex noise of every symbol, [n] or one for all; infinite where a symbol
                 is erased. A symbol that is not finite counts as erased.
+            size: height and width that the picture must have, None for any up to 2^26 pixels.
 
         Returns:
             uint8 [height, width, 3].
 
         Raises:
-            ValueError: the payload is damaged, or the burst has another length than it says.
+            ValueError: the payload is damaged, or announces another size or length than that of picture and burst.
         """
         side = SideInformation.unpack(payload)
+        if side.height * side.width > LARGEST_PICTURE or size not in (None, (side.height, side.width)):
+            expected = f"{size[1]}x{size[0]}" if size else f"at most {LARGEST_PICTURE}"
+            raise ValueError(f"keyframe of {side.width}x{side.height} pixels announced, expected {expected}")
         received, noise = _received(symbols, noise_variance, side.symbols)
         rows, columns = -(-side.height // BLOCK), -(-side.width // BLOCK)
         if side.level >= len(self.tables) or not 1 <= side.symbols <= rows * columns * self.net.settings.m // 2:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lgvsc_flow.block import Block, setting
-from lgvsc_flow.errors import ModelError
+from lgvsc_flow.errors import ModelError, SettingError
 from lgvsc_flow.items import Keyframe, Payload, Received, Symbols
 from lgvsc_flow.models import import_extra
 from lgvsc_flow.ports import In, Out
@@ -59,7 +59,8 @@ class NtsccEncoder(Block):
 class NtsccDecoder(Block):
     """Rebuild keyframes from equalised symbols and their side information.
 
-    A keyframe whose side information is lost or damaged, or whose burst has another length than announced, is lost:
+    A keyframe whose side information is lost or damaged, announces another size than the session's (`height` and
+    `width`, where given), or whose burst has another length than announced, is lost:
     `pixels` is None, and the receiver's world model conceals. `lost` counts them, `erased` counts the symbols that were
     not finite or had infinite noise variance; both hold after the run.
     """
@@ -68,11 +69,15 @@ class NtsccDecoder(Block):
     side = In(Payload)
     keyframes = Out(Keyframe)
 
+    height: int | None = setting(None, ge=1, unit="pixels", doc="of the session's pictures; None takes any")
+    width: int | None = setting(None, ge=1, unit="pixels")
     weights: str = setting("embedded", doc="a safetensors file, or embedded; the same as at the encoder")
     device: str = setting("cpu", doc="torch device of the networks")
 
     def validate(self) -> None:
         self.lost, self.erased = 0, 0
+        if (self.height is None) != (self.width is None):
+            raise SettingError(f"NtsccDecoder takes height and width, or neither; got {self.height} and {self.width}")
 
     def start(self) -> None:
         self.lost, self.erased = 0, 0
@@ -86,7 +91,8 @@ class NtsccDecoder(Block):
     def _decode(self, data: bytes, received: Received) -> np.ndarray | None:
         symbols, noise = equalised(received)
         try:
-            pixels = self._codec.decode(data, symbols, noise)
+            size = None if self.height is None or self.width is None else (self.height, self.width)
+            pixels = self._codec.decode(data, symbols, noise, size)
         except ValueError:
             return None
         self.erased += int(np.sum(~np.isfinite(symbols) | ~np.isfinite(noise)))

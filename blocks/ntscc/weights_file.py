@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 FORMAT = "lgvsc-flow ntscc 1"
 EMBEDDED = "embedded"
+LARGEST_WIDTH = 1024  # of a layer that a file may ask for
 INT8_FROM = 500_000  # convolutions with this many weights are kept as 8-bit integers with a scale per output channel
 NOMINAL_CBR = (0.01, 0.015, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1)
 HINT = "Use weights='embedded' for those that ship with the package, or train some (lgvsc_flow.blocks.ntscc.train)"
@@ -71,10 +72,8 @@ def load_weights(where: str | Path = EMBEDDED) -> Weights:
         ModelError: the file is missing, damaged or of another kind.
         MissingExtraError: torch or safetensors is not installed.
     """
-    torch = import_extra("torch", "NTSCC", "models", "torch")
+    import_extra("torch", "NTSCC", "models", "torch")
     safetensors = import_extra("safetensors", "NTSCC", "models", "safetensors")
-    from lgvsc_flow.blocks.ntscc.nets import NetSettings, NtsccNet
-
     if str(where) == EMBEDDED:
         path = Path(str(resources.files("lgvsc_flow.blocks.ntscc") / "weights" / "ntscc.safetensors"))
     else:
@@ -91,8 +90,24 @@ def load_weights(where: str | Path = EMBEDDED) -> Weights:
         raise ModelError(f"{path} holds {metadata.get('format', 'other tensors')!r}, not {FORMAT!r}. {HINT}")
     if metadata.get("digest") != _digest(tensors):
         raise ModelError(f"NTSCC weights {path} are damaged: their check value does not match. {HINT}")
-    raw: dict[str, Any] = json.loads(metadata["settings"])
+    try:
+        net, tables, thresholds = _build(metadata["settings"], tensors)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ModelError(f"NTSCC weights {path} do not fit this version's networks: {error}. {HINT}") from error
+    return Weights(net, tables, thresholds, metadata["digest"])
+
+
+def _build(settings: str, tensors: dict[str, Tensor]) -> tuple[NtsccNet, np.ndarray, np.ndarray]:
+    """The networks, tables and thresholds that a file's tensors describe."""
+    import torch
+
+    from lgvsc_flow.blocks.ntscc.nets import NetSettings, NtsccNet
+
+    raw: dict[str, Any] = json.loads(settings)
     sizes: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in raw.items()}
+    widths = [w for v in sizes.values() for w in (v if isinstance(v, tuple) else (v,))]
+    if not all(isinstance(w, int) and 1 <= w <= LARGEST_WIDTH for w in widths):
+        raise ValueError(f"widths must be 1 to {LARGEST_WIDTH}, got {widths}")
     net = NtsccNet(NetSettings(**sizes))
     tables, thresholds = tensors.pop("z_tables").numpy(), tensors.pop("log_thresholds").numpy()
     state = {}
@@ -103,7 +118,7 @@ def load_weights(where: str | Path = EMBEDDED) -> Weights:
         if not name.endswith(".scale"):
             state[name] = value.float()
     net.load_state_dict(state)
-    return Weights(net.eval(), tables, thresholds, metadata["digest"])
+    return net.eval(), tables, thresholds
 
 
 def _digest(tensors: dict[str, Tensor]) -> str:

@@ -100,3 +100,16 @@ def test_settings_have_ranges():
         NtsccEncoder(target_cbr=0.5)
     with pytest.raises(SettingError, match=r"NtsccEncoder.snr_db"):
         NtsccEncoder(snr_db=float("nan"))
+
+
+def test_a_picture_of_another_size_than_the_sessions_is_lost():
+    from lgvsc_flow.blocks.ntscc import NtsccDecoder, NtsccEncoder
+    from lgvsc_flow.items import Keyframe, Received
+    from lgvsc_flow.testing import run_block
+
+    picture = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    sent = run_block(NtsccEncoder(), [Keyframe(0, picture)])
+    received = Received(sent["symbols"][0], np.array(1, np.complex64), np.array(0.1, np.float32))
+    for height, lost in ((48, False), (49, True)):
+        (keyframe,) = run_block(NtsccDecoder(height=height, width=64), [received], sent["payloads"])
+        assert keyframe.lost == lost

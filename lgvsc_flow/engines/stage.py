@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from time import perf_counter
 from typing import Any
 
 from lgvsc_flow.block import Block
-from lgvsc_flow.engines.control import Control
+from lgvsc_flow.engines.control import Control, HaltedError
 from lgvsc_flow.errors import BlockError, FlowError
 from lgvsc_flow.items import describe, mismatch, size, type_name
 from lgvsc_flow.ports import Out
@@ -103,24 +104,44 @@ class Stage:
 
     def steps(self) -> Generator[Wait, None, None]:
         """Do the block's whole work; each `Wait` that is yielded must be ready before the next step."""
-        block, outs = self.block, self.block.outputs()
+        block, work, call = self.block, self.block.work, self._call
         if not self.inputs:
-            yield from self._send(self._call(block.work), outs, ())
+            yield from self._send(call(work), ())
         else:
-            while (items := (yield from self._receive())) is not None:
+            hungry = Wait(self, None)
+            sink, straight = not self._wires, not block.yields() and len(self._wires) == 1
+            while (items := self._take()) is not None:
+                if not items:
+                    yield hungry
+                    continue
                 self.items += 1
-                if not outs:
+                if sink:
                     self.elements += sum(map(size, items))
-                yield from self._send(self._call(block.work, *items), outs, items)
-        rest = self._call(block.finish)
+                result = call(work, *items)
+                if not straight:
+                    yield from self._send(result, items)
+                    continue
+                port, wires = self._wires[0]
+                self._check(port, result)
+                for wire in wires:
+                    if len(wire.items) >= wire.capacity:
+                        yield Wait(self, wire)
+                    wire.put(result)
+        rest = call(block.finish)
         if rest is not None:
-            yield from self._send(rest, outs, ())
+            yield from self._send(rest, ())
         for wires in self.outputs.values():
             for wire in wires:
                 wire.close()
 
+    @cached_property
+    def _wires(self) -> list[tuple[Out, list[Wire]]]:
+        """The outputs in the order of the ports, each with its wires."""
+        return [(p, self.outputs.get(p.name, [])) for p in self.block.outputs()]
+
     def _call(self, function: Callable[..., Any], *items: Any) -> Any:
-        self.control.check()
+        if self.control.halted:
+            raise HaltedError
         while self.block._changes:
             changes = self.block._changes.popleft()
             self.block.apply(changes)
@@ -133,15 +154,20 @@ class Stage:
         finally:
             self.busy_s += perf_counter() - began
 
-    def _receive(self) -> Generator[Wait, None, tuple[Any, ...] | None]:
-        wait = Wait(self, None)
-        if not wait.ready():
-            yield wait
-        ended = [w for w in self.inputs if w.ended]
-        if not ended:
-            return tuple(w.take() for w in self.inputs)
-        going = [w for w in self.inputs if not w.ended]
-        if going:
+    def _take(self) -> tuple[Any, ...] | None:
+        """One item of every input; empty where some have yet to come, None at the end of the streams."""
+        inputs = self.inputs
+        for wire in inputs:
+            if not wire.items:
+                break
+        else:
+            return tuple([w.take() for w in inputs])
+        if not all(w.items or w.closed for w in inputs):
+            return ()
+        # An item may have come between the two looks.
+        ended = [w for w in inputs if w.ended]
+        going = [w for w in inputs if not w.ended]
+        if ended and going:
             raise BlockError(
                 self.label,
                 self.items,
@@ -149,21 +175,21 @@ class Stage:
                 f"{ended[0].label} ended after {self.items} items and {going[0].label} goes on; "
                 "the streams of one block must have the same number of items.",
             )
-        return None
+        return () if going else None
 
-    def _send(self, result: Any, outs: list[Out], items: tuple[Any, ...]) -> Iterator[Wait]:
+    def _send(self, result: Any, items: tuple[Any, ...]) -> Iterator[Wait]:
         """Put what a call gave on the wires."""
         if self.block.yields() or isinstance(result, Generator):
-            yield from self._drain(iter(()) if result is None else iter(result), outs, items)
-        elif len(outs) == 1:
-            yield from self._put(outs[0], result)
-        elif outs:
-            if not isinstance(result, tuple) or len(result) != len(outs):
-                raise self._failed(ValueError(f"work must return a tuple of {len(outs)} items"), items)
-            for port, item in zip(outs, result, strict=True):
-                yield from self._put(port, item)
+            yield from self._drain(iter(()) if result is None else iter(result), items)
+        elif len(self._wires) == 1:
+            yield from self._put(*self._wires[0], result)
+        elif self._wires:
+            if not isinstance(result, tuple) or len(result) != len(self._wires):
+                raise self._failed(ValueError(f"work must return a tuple of {len(self._wires)} items"), items)
+            for (port, wires), item in zip(self._wires, result, strict=True):
+                yield from self._put(port, wires, item)
 
-    def _drain(self, iterator: Iterator[Any], outs: list[Out], items: tuple[Any, ...]) -> Iterator[Wait]:
+    def _drain(self, iterator: Iterator[Any], items: tuple[Any, ...]) -> Iterator[Wait]:
         """Send what an iterator gives; it is closed before the block is stopped, whatever happens."""
         try:
             while self.inputs or self.control.may_send(self.items):
@@ -172,24 +198,29 @@ class Stage:
                     return
                 if not self.inputs:
                     self.items += 1
-                if outs:
-                    port, item = (outs[0], out) if len(outs) == 1 else _named(self, out)
-                    yield from self._put(port, item)
+                if len(self._wires) == 1:
+                    yield from self._put(*self._wires[0], out)
+                elif self._wires:
+                    port, item = _named(self, out)
+                    yield from self._put(port, self.outputs.get(port.name, []), item)
                 if not self.inputs:
                     yield Wait(self, None)  # always ready: lets the others have their turn
         finally:
             if isinstance(iterator, Generator):
                 iterator.close()
 
-    def _put(self, port: Out, item: Any) -> Iterator[Wait]:
+    def _put(self, port: Out, wires: list[Wire], item: Any) -> Iterator[Wait]:
+        self._check(port, item)
+        for wire in wires:
+            if wire.full:
+                yield Wait(self, wire)
+            wire.put(item)
+
+    def _check(self, port: Out, item: Any) -> None:
         wrong = mismatch(item, port.kind)
         if wrong:
             raise BlockError(self.label, self.items - 1, "", f"its output {port.name} sent a wrong item: {wrong}.")
         self.elements += size(item)
-        for wire in self.outputs.get(port.name, ()):
-            if wire.full:
-                yield Wait(self, wire)
-            wire.put(item)
 
     def _failed(self, error: Exception, items: tuple[Any, ...]) -> BlockError:
         got = ", ".join(describe(i, p.kind) for i, p in zip(items, self.block.inputs(), strict=False))

@@ -15,6 +15,8 @@ from __future__ import annotations
 import binascii
 from dataclasses import dataclass
 
+from lgvsc_flow.varint import read_varint, write_varint
+
 VERSION = 1
 LARGEST_SIDE = 16384
 LARGEST_BURST = 1 << 27
@@ -48,7 +50,7 @@ class SideInformation:
     def pack(self) -> bytes:
         """To bytes."""
         fixed = bytes([VERSION << 4 | self.level, self.snr_code, *divmod(self.power_code, 256), self.selection_check])
-        sizes = _varint(self.height) + _varint(self.width) + _varint(self.symbols)
+        sizes = b"".join(map(write_varint, (self.height, self.width, self.symbols)))
         body = fixed + sizes + self.hyperprior
         return body + binascii.crc_hqx(body, 0).to_bytes(2, "big")
 
@@ -64,9 +66,14 @@ class SideInformation:
             )
         if body[0] >> 4 != VERSION:
             raise ValueError(f"keyframe side information is of version {body[0] >> 4}, this decoder reads {VERSION}")
-        height, at = _read_varint(body, 5)
-        width, at = _read_varint(body, at)
-        symbols, at = _read_varint(body, at)
+        numbers, at = [], 5
+        for _ in range(3):
+            found = read_varint(body, at)
+            if found is None:
+                raise ValueError("keyframe side information ends inside its header")
+            number, at = found
+            numbers.append(number)
+        height, width, symbols = numbers
         if not (1 <= height <= LARGEST_SIDE and 1 <= width <= LARGEST_SIDE and symbols <= LARGEST_BURST):
             raise ValueError(f"keyframe side information announces {width}x{height} pixels in {symbols} symbols")
         power = body[2] << 8 | body[3]
@@ -76,23 +83,3 @@ class SideInformation:
 def snr_code(snr_db: float) -> int:
     """The byte that stands for an SNR."""
     return min(255, max(0, round((snr_db - SNR_FLOOR_DB) * SNR_STEPS)))
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while True:
-        value, low = value >> 7, value & 127
-        out.append(low | (128 if value else 0))
-        if not value:
-            return bytes(out)
-
-
-def _read_varint(data: bytes, at: int) -> tuple[int, int]:
-    value, shift = 0, 0
-    while at < len(data) and shift <= 28:
-        value |= (data[at] & 127) << shift
-        at += 1
-        if data[at - 1] < 128:
-            return value, at
-        shift += 7
-    raise ValueError("keyframe side information ends inside its header")

@@ -13,6 +13,7 @@ import numpy as np
 
 from lgvsc_flow import Block, In, Out, setting
 from lgvsc_flow.items import Bits, Checked, Payload
+from lgvsc_flow.varint import read_varint, write_varint
 
 __all__ = [
     "HEADER_BITS",
@@ -34,26 +35,16 @@ STREAMS = ("side", "caption", "hyperprior")
 INDEX_BITS, NUMBER_BITS = 12, 10
 HEADER_BITS = INDEX_BITS + 2 * NUMBER_BITS
 MAX_FRAGMENTS = (1 << NUMBER_BITS) - 1
-MAX_LENGTH_BYTES = 4  # of a length in the table: 28 bits
-
-
-def _varint(value: int) -> bytes:
-    """Seven bits a byte, lowest first; the top bit says that more follow."""
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
+LENGTH_LIMIT = 1 << 28  # of a length in the table
 
 
 def join_streams(streams: Mapping[str, bytes | None]) -> bytes:
     """One byte string from the streams, the table in front; a stream that is None is marked as not sent."""
     parts = [streams[name] for name in STREAMS]
     lengths = [0 if part is None else len(part) + 1 for part in parts]
-    if max(lengths) >= 1 << (7 * MAX_LENGTH_BYTES):
+    if max(lengths) >= LENGTH_LIMIT:
         raise ValueError(f"a stream of {max(lengths) - 1} bytes is too long for a packet table")
-    return b"".join([*(_varint(n) for n in lengths), *(part or b"" for part in parts)])
+    return b"".join([*map(write_varint, lengths), *(part or b"" for part in parts)])
 
 
 def split_streams(data: np.ndarray, known: np.ndarray) -> dict[str, bytes | None]:
@@ -64,20 +55,14 @@ def split_streams(data: np.ndarray, known: np.ndarray) -> dict[str, bytes | None
         known: bool [n], which of its bytes arrived.
     """
     lost: dict[str, bytes | None] = dict.fromkeys(STREAMS)
+    table = data[: data.size if known.all() else int(np.argmin(known))].tobytes()
     lengths, at = [], 0
     for _ in STREAMS:
-        value = 0
-        for place in range(MAX_LENGTH_BYTES):
-            if at >= data.size or not known[at]:
-                return lost
-            byte = int(data[at])
-            at += 1
-            value |= (byte & 0x7F) << (7 * place)
-            if byte < 0x80:
-                break
-        else:
+        number = read_varint(table, at, LENGTH_LIMIT)
+        if number is None:
             return lost
-        lengths.append(value)
+        lengths.append(number[0])
+        at = number[1]
     found = dict(lost)
     for name, length in zip(STREAMS, lengths, strict=True):
         if length == 0:

@@ -12,11 +12,11 @@ from lgvsc_flow import Block, In, Out, setting
 from lgvsc_flow.blocks.semantic.motion import segment_motion
 from lgvsc_flow.items import Payload, Segment, SideInfo
 from lgvsc_flow.models import import_extra
+from lgvsc_flow.varint import read_varint, write_varint
 
 __all__ = ["FlowDecoder", "FlowEncoder", "pack_side", "unpack_side"]
 
 _CLOSING, _CUT_INSIDE, _CUT_AT_END = 1, 2, 4
-_LIMIT = 2**32  # numbers above are no frame numbers
 _STEPS_PER_OCTAVE = 16
 _SMALLEST_EXPONENT = -6  # code 1 is 2^-6 pixels per frame; code 255 is 2^9.875, about 939
 
@@ -57,7 +57,7 @@ def pack_side(side: SideInfo) -> bytes:
     Raises:
         ValueError: a number is out of range.
     """
-    if not (0 <= side.start < _LIMIT and 0 < side.length < _LIMIT):
+    if not (0 <= side.start < 1 << 32 and 0 < side.length < 1 << 32):
         raise ValueError(f"a segment starts at 0 or later and has a length above 0; got {side.start}, {side.length}")
     if side.cut_at is not None and not 1 <= side.cut_at <= side.length:
         raise ValueError(f"cut_at is from 1 to the segment's length {side.length}, got {side.cut_at}")
@@ -65,7 +65,7 @@ def pack_side(side: SideInfo) -> bytes:
     at_end = side.cut_at is not None and not inside
     flags = _CLOSING * side.closing | _CUT_INSIDE * inside | _CUT_AT_END * at_end
     numbers = [side.start, side.length, *([side.cut_at] if inside and side.cut_at is not None else [])]
-    return bytes([flags]) + b"".join(map(_varint, numbers)) + bytes([_motion_code(side.motion)])
+    return bytes([flags]) + b"".join(map(write_varint, numbers)) + bytes([_motion_code(side.motion)])
 
 
 def unpack_side(data: bytes, index: int) -> SideInfo | None:
@@ -74,7 +74,7 @@ def unpack_side(data: bytes, index: int) -> SideInfo | None:
         return None
     flags, at, numbers = data[0], 1, []
     for _ in range(3 if flags & _CUT_INSIDE else 2):
-        found = _read_varint(data, at)
+        found = read_varint(data, at)
         if found is None:
             return None
         number, at = found
@@ -99,25 +99,3 @@ def _motion_code(motion: float) -> int:
 
 def _motion(code: int) -> float:
     return 0.0 if code == 0 else float(2.0 ** (_SMALLEST_EXPONENT + (code - 1) / _STEPS_PER_OCTAVE))
-
-
-def _varint(number: int) -> bytes:
-    groups = bytearray()
-    while number >= 0x80:
-        groups.append(number & 0x7F | 0x80)
-        number >>= 7
-    groups.append(number)
-    return bytes(groups)
-
-
-def _read_varint(data: bytes, at: int) -> tuple[int, int] | None:
-    """The number at offset `at` and the offset behind it; None where it is cut off, too large or not the shortest."""
-    number = shift = 0
-    while at < len(data) and shift < 35:
-        byte = data[at]
-        number |= (byte & 0x7F) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 0x80:
-            shortest = byte != 0 or shift == 7
-            return (number, at) if number < _LIMIT and shortest else None
-    return None

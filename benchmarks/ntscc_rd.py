@@ -102,8 +102,8 @@ def _hevc(pixels: np.ndarray, qp: int) -> tuple[int, float]:
     planes = np.clip(np.rint(yuv), 0, 255).astype(np.uint8).transpose(2, 0, 1)
     context = av.CodecContext.create("libx265", "w")
     context.width, context.height, context.pix_fmt, context.time_base = width, height, "yuv444p", Fraction(1, 25)
-    parameters = f"qp={qp}:keyint=1:info=0:log-level=none:pools=1:frame-threads=1:tune=psnr"
-    context.options = {"preset": "veryslow", "x265-params": parameters}
+    parameters = f"qp={qp}:keyint=1:info=0:log-level=none:pools=1:frame-threads=1"
+    context.options = {"preset": "veryslow", "tune": "psnr", "x265-params": parameters}
     packets = context.encode(av.VideoFrame.from_ndarray(planes, format="yuv444p")) + context.encode(None)
     decoder = av.CodecContext.create("hevc", "r")
     frames = [f for p in packets for f in decoder.decode(p)] + decoder.decode(None)
@@ -121,9 +121,8 @@ def table(rows: list[dict]) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for r in rows:
-        hevc = "does not fit" if r["hevc_db"] is None else f"{r['hevc_db']:.2f}"
-        if r["hevc_db"] is not None and r["hevc_pictures"] < r["pictures"]:
-            hevc += f" ({r['hevc_pictures']} of {r['pictures']} fit)"
+        all_fit = r["hevc_pictures"] == r["pictures"]  # a mean over other pictures would say nothing
+        hevc = f"{r['hevc_db']:.2f}" if all_fit else f"fits {r['hevc_pictures']} of {r['pictures']}"
         linear = "does not fit" if r["linear_db"] is None else f"{r['linear_db']:.2f}"
         gain = "" if r["linear_db"] is None else f"{r['ntscc_db'] - r['linear_db']:+.2f}"
         lines.append(

@@ -92,7 +92,7 @@ class Bench:
             table.add_column(heading, justify="right" if heading in ("ratio", "ours", "peer's") else "left")
         for row in self.rows:
             table.add_row(f"{row.ratio:.3g}", row.what, f"{row.ours:.3g}", row.peer, f"{row.theirs:.3g}", row.unit)
-        Console().print(table)
+        Console(width=120).print(table)
         if json_path:
             result = {"machine": host, "rows": [{"ratio": r.ratio, **asdict(r)} for r in self.rows]}
             json_path.write_text(json.dumps(result, indent=2) + "\n")

@@ -87,7 +87,7 @@ class Scheme:
     esn0_db: float = 10.0
     threshold: float = 0.35
     segment_length: int = 20
-    quality: float = 2.0
+    quality: float = 1.5
     weights: str = "embedded"
     seed: int = 0
 

@@ -83,7 +83,7 @@ def run(
     seed: SeedOption = 0,
     threshold: ThresholdOption = 0.35,
     segment_length: LengthOption = 20,
-    quality: QualityOption = 2.0,
+    quality: QualityOption = 1.5,
     weights: WeightsOption = "embedded",
     engine: EngineOption = EngineName.THREADS,
 ) -> None:

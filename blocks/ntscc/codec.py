@@ -29,9 +29,10 @@ from lgvsc_flow.blocks.ntscc.header import (
     SideInformation,
     snr_code,
 )
-from lgvsc_flow.blocks.ntscc.nets import BLOCK, level_for
+from lgvsc_flow.blocks.ntscc.nets import level_for
 from lgvsc_flow.blocks.ntscc.rate import bits_per_symbol, digital_symbols
 from lgvsc_flow.blocks.ntscc.simulate import power_map
+from lgvsc_flow.blocks.ntscc.transform import BLOCK
 from lgvsc_flow.blocks.ntscc.weights_file import EMBEDDED, NOMINAL_CBR, Weights, load_weights
 
 LARGEST_PICTURE = 1 << 26  # pixels that a payload may announce

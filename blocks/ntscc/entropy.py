@@ -14,7 +14,7 @@ import numpy as np
 from lgvsc_flow.models import import_extra
 
 if TYPE_CHECKING:
-    from lgvsc_flow.blocks.ntscc.nets import Prior
+    from lgvsc_flow.blocks.ntscc.hyper import Prior
 
 LARGEST = 63  # q lies in -63 .. 63
 TOTAL = 1 << 16

@@ -10,9 +10,10 @@ import torch
 
 from lgvsc_flow.blocks.ntscc.allocation import select
 from lgvsc_flow.blocks.ntscc.data import Crops
-from lgvsc_flow.blocks.ntscc.nets import BLOCK, NtsccNet, level_for
+from lgvsc_flow.blocks.ntscc.nets import NtsccNet, level_for
 from lgvsc_flow.blocks.ntscc.rate import bits_per_symbol
 from lgvsc_flow.blocks.ntscc.simulate import dimensions_for
+from lgvsc_flow.blocks.ntscc.transform import BLOCK
 from lgvsc_flow.blocks.ntscc.weights_file import NOMINAL_CBR, save_weights
 
 

@@ -17,10 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lgvsc_flow.blocks.ntscc.transform import block_dct
-
-BLOCK = 16  # pixels per side of a latent position
-LEVELS = 8  # finenesses of the hyperprior
+from lgvsc_flow.blocks.ntscc.hyper import LEVELS, HyperAnalysis, HyperSynthesis, Prior, ResBlock, leaky, zero_begun
+from lgvsc_flow.blocks.ntscc.transform import BLOCK, block_dct
 
 
 @dataclass(frozen=True)
@@ -44,32 +42,6 @@ class NetSettings:
         return asdict(self)
 
 
-def _act(x: Tensor, slope: float = 0.1) -> Tensor:
-    """Leaky, since plain rectifiers behind a zero-initialised output were seen to die."""
-    return functional.leaky_relu(x, slope)
-
-
-class ResBlock(nn.Module):
-    """x + conv(act(conv(x))), 3x3."""
-
-    def __init__(self, width: int, slope: float = 0.1):
-        super().__init__()
-        self.slope = slope
-        self.a, self.b = nn.Conv2d(width, width, 3, padding=1), nn.Conv2d(width, width, 3, padding=1)
-        with torch.no_grad():
-            self.b.weight.mul_(0.2)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.b(_act(self.a(x), self.slope))
-
-
-def _zero(conv: nn.Conv2d) -> nn.Conv2d:
-    nn.init.zeros_(conv.weight)
-    if conv.bias is not None:
-        nn.init.zeros_(conv.bias)
-    return conv
-
-
 class AnalysisBranch(nn.Module):
     """The learned part of g_a: pixels [B,3,H,W] to latents [B,M,H/16,W/16]."""
 
@@ -80,12 +52,12 @@ class AnalysisBranch(nn.Module):
         self.down8 = nn.Conv2d(4 * width, 96, 1)
         self.body8 = ResBlock(96)
         self.down16 = nn.Conv2d(4 * 96, 192, 1)
-        self.last = _zero(nn.Conv2d(192, m, 1))
+        self.last = zero_begun(nn.Conv2d(192, m, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.body4(_act(self.first(functional.pixel_unshuffle(x, 4))))
-        x = self.body8(_act(self.down8(functional.pixel_unshuffle(x, 2))))
-        return self.last(_act(self.down16(functional.pixel_unshuffle(x, 2))))
+        x = self.body4(leaky(self.first(functional.pixel_unshuffle(x, 4))))
+        x = self.body8(leaky(self.down8(functional.pixel_unshuffle(x, 2))))
+        return self.last(leaky(self.down16(functional.pixel_unshuffle(x, 2))))
 
 
 class SynthesisBranch(nn.Module):
@@ -101,47 +73,13 @@ class SynthesisBranch(nn.Module):
         self.up4 = nn.Conv2d(w8, 4 * w4, 1)
         self.join = nn.Conv2d(48, w4, 3, padding=1)
         self.body4 = nn.Sequential(*(ResBlock(w4) for _ in range(blocks[2])))
-        self.last = _zero(nn.Conv2d(w4, 48, 3, padding=1))
+        self.last = zero_begun(nn.Conv2d(w4, 48, 3, padding=1))
 
     def forward(self, latents: Tensor, x0: Tensor) -> Tensor:
-        t = self.body16(_act(self.first(latents)))
+        t = self.body16(leaky(self.first(latents)))
         t = self.body8(functional.pixel_shuffle(self.up8(t), 2))
         t = functional.pixel_shuffle(self.up4(t), 2) + self.join(functional.pixel_unshuffle(x0, 4))
-        return functional.pixel_shuffle(self.last(_act(self.body4(t))), 4)
-
-
-class HyperAnalysis(nn.Module):
-    """h_a: latents [B,M,h,w] to z [B,Z,ceil(h/2),ceil(w/2)]."""
-
-    def __init__(self, m: int, width: int, z: int):
-        super().__init__()
-        self.first = nn.Conv2d(2 * m, width, 1)
-        self.body = ResBlock(width, 0.0)
-        self.down = nn.Conv2d(4 * width, width, 1)
-        self.low = ResBlock(width, 0.0)
-        self.last = nn.Conv2d(width, z, 1)
-
-    def forward(self, features: Tensor) -> Tensor:
-        t = self.body(functional.relu(self.first(features)))
-        t = functional.pad(t, (0, t.shape[-1] % 2, 0, t.shape[-2] % 2), mode="replicate")
-        return self.last(functional.relu(self.low(functional.relu(self.down(functional.pixel_unshuffle(t, 2))))))
-
-
-class HyperSynthesis(nn.Module):
-    """h_s: z_hat to the mean and log deviation of every latent, both as corrections of the per-channel ones."""
-
-    def __init__(self, m: int, width: int, z: int):
-        super().__init__()
-        self.first = nn.Conv2d(z + 1, width, 3, padding=1)
-        self.low = ResBlock(width, 0.0)
-        self.up = nn.Conv2d(width, 4 * width, 1)
-        self.body = ResBlock(width, 0.0)
-        self.last = _zero(nn.Conv2d(width, 2 * m, 1))
-
-    def forward(self, z_hat: Tensor, level: Tensor) -> Tensor:
-        plane = (level.to(z_hat.dtype) / LEVELS).view(-1, 1, 1, 1).expand(-1, 1, *z_hat.shape[2:])
-        t = self.low(functional.relu(self.first(torch.cat([z_hat, plane], 1))))
-        return self.last(functional.relu(self.body(functional.pixel_shuffle(self.up(t), 2))))
+        return functional.pixel_shuffle(self.last(leaky(self.body4(t))), 4)
 
 
 class PointwiseCode(nn.Module):
@@ -151,34 +89,11 @@ class PointwiseCode(nn.Module):
         super().__init__()
         self.first = nn.Conv2d(inputs, hidden, 1)
         self.second = nn.Conv2d(hidden, hidden, 1)
-        self.last = _zero(nn.Conv2d(hidden, outputs, 1))
+        self.last = zero_begun(nn.Conv2d(hidden, outputs, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        t = _act(self.first(x))
-        return self.last(t + _act(self.second(t)))
-
-
-class Prior(nn.Module):
-    """Mixture of three logistics per channel and level for the integers q = round(z * gain)."""
-
-    def __init__(self, z: int):
-        super().__init__()
-        log_gain = torch.linspace(-3.5, 1.2, LEVELS)[:, None].repeat(1, z)
-        spread = log_gain.exp()[..., None]  # z has unit variance to begin with
-        self.log_gain = nn.Parameter(log_gain)
-        self.logits = nn.Parameter(torch.zeros(LEVELS, z, 3))
-        self.means = nn.Parameter(torch.tensor([-1.0, 0.0, 1.0]) * spread)
-        self.log_scales = nn.Parameter((0.5 * spread).clamp_min(0.06).log().repeat(1, 1, 3))
-
-    def gain(self, level: Tensor) -> Tensor:
-        return self.log_gain[level].exp()[:, :, None, None]
-
-    def probability(self, q: Tensor, level: Tensor) -> Tensor:
-        """P(q) for q of shape [B,Z,h,w] and one level per batch element."""
-        pick = lambda p: p[level][:, :, None, None, :]  # noqa: E731
-        t, scale = q[..., None] - pick(self.means), pick(self.log_scales).clamp(-4, 4).exp()
-        mass = torch.sigmoid((t + 0.5) / scale) - torch.sigmoid((t - 0.5) / scale)
-        return (mass * torch.softmax(pick(self.logits), -1)).sum(-1).clamp_min(1e-7)
+        t = leaky(self.first(x))
+        return self.last(t + leaky(self.second(t)))
 
 
 class NtsccNet(nn.Module):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from lgvsc_flow.blocks.ntscc.allocation import linear_power, select
-from lgvsc_flow.blocks.ntscc.nets import BLOCK, NtsccNet
+from lgvsc_flow.blocks.ntscc.nets import NtsccNet, level_for
+from lgvsc_flow.blocks.ntscc.rate import bits_per_symbol
+from lgvsc_flow.blocks.ntscc.transform import BLOCK
 
 
 @dataclass(frozen=True)
@@ -93,3 +97,22 @@ def dimensions_for(cbr: float, height: int, width: int, m: int, crops: int = 1) 
     """Real dimensions (an even number, at most m per position) of cbr complex symbols per colour sample."""
     most = crops * (height // BLOCK) * (width // BLOCK) * m
     return min(max(2 * round(cbr * 3 * height * width * crops), 16), most)
+
+
+@torch.inference_mode()
+def validation_psnr(
+    net: NtsccNet, pixels: np.ndarray, cbr: float, snr_db: float, *, linear_only: bool = False
+) -> tuple[float, float]:
+    """(PSNR in dB, share of the symbols spent on the hyperprior) of one picture over AWGN at a total CBR."""
+    height, width = (side // BLOCK * BLOCK for side in pixels.shape[:2])
+    x = torch.from_numpy(pixels[:height, :width].copy()).permute(2, 0, 1)[None].float() / 255
+    level, noise = level_for(cbr, bits_per_symbol(snr_db)), torch.tensor(10 ** (-snr_db / 10))
+    total = dimensions_for(cbr, height, width, net.settings.m)
+    level_tensor = torch.tensor([level])
+    q = net.hyper_analyse(net.analyse(x, linear_only=linear_only), level_tensor).round()
+    bits = -net.prior.probability(q, level_tensor).log2().sum().item()
+    side = 2 * bits / bits_per_symbol(snr_db)
+    draw = LinkDraw(max(16, 2 * round((total - side) / 2)), level, snr_db, noise)
+    out = simulate(net, x, [draw], torch.Generator().manual_seed(0), linear_only=linear_only)
+    mse = (out.x_hat.clamp(0, 1) - x).square().mean().item()
+    return -10 * math.log10(mse), side / total

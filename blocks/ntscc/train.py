@@ -22,9 +22,11 @@ from torch import Tensor
 
 from lgvsc_flow.blocks.ntscc.data import Crops
 from lgvsc_flow.blocks.ntscc.export import export, plot_curve
-from lgvsc_flow.blocks.ntscc.nets import BLOCK, LEVELS, NetSettings, NtsccNet, level_for, parameter_count
+from lgvsc_flow.blocks.ntscc.hyper import LEVELS
+from lgvsc_flow.blocks.ntscc.nets import NetSettings, NtsccNet, level_for, parameter_count
 from lgvsc_flow.blocks.ntscc.rate import bits_per_symbol
-from lgvsc_flow.blocks.ntscc.simulate import LinkDraw, dimensions_for, simulate
+from lgvsc_flow.blocks.ntscc.simulate import LinkDraw, dimensions_for, simulate, validation_psnr
+from lgvsc_flow.blocks.ntscc.transform import BLOCK
 
 RATE_SLOPE = 0.75
 SIDE_PRICE = 1.5  # measured: at a price of 1 the marginal bits of z bought nothing
@@ -249,25 +251,6 @@ class Trainer:
             result[f"valid_{snr:g}db"] = round(float(np.mean([v[0] for v in values])), 3)
             result[f"side_{snr:g}db"] = round(float(np.mean([v[1] for v in values])), 4)
         return result
-
-
-@torch.inference_mode()
-def validation_psnr(
-    net: NtsccNet, pixels: np.ndarray, cbr: float, snr_db: float, *, linear_only: bool = False
-) -> tuple[float, float]:
-    """(PSNR in dB, share of the symbols spent on the hyperprior) of one picture over AWGN at a total CBR."""
-    height, width = (side // BLOCK * BLOCK for side in pixels.shape[:2])
-    x = torch.from_numpy(pixels[:height, :width].copy()).permute(2, 0, 1)[None].float() / 255
-    level, noise = level_for(cbr, bits_per_symbol(snr_db)), torch.tensor(10 ** (-snr_db / 10))
-    total = dimensions_for(cbr, height, width, net.settings.m)
-    level_tensor = torch.tensor([level])
-    q = net.hyper_analyse(net.analyse(x, linear_only=linear_only), level_tensor).round()
-    bits = -net.prior.probability(q, level_tensor).log2().sum().item()
-    side = 2 * bits / bits_per_symbol(snr_db)
-    draw = LinkDraw(max(16, 2 * round((total - side) / 2)), level, snr_db, noise)
-    out = simulate(net, x, [draw], torch.Generator().manual_seed(0), linear_only=linear_only)
-    mse = (out.x_hat.clamp(0, 1) - x).square().mean().item()
-    return -10 * math.log10(mse), side / total
 
 
 def main(

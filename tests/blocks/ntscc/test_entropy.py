@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from lgvsc_flow.blocks.ntscc.entropy import LARGEST, TOTAL, decode_integers, encode_integers, integer_tables  # noqa: E402
-from lgvsc_flow.blocks.ntscc.nets import LEVELS, Prior  # noqa: E402
+from lgvsc_flow.blocks.ntscc.hyper import LEVELS, Prior  # noqa: E402
 
 
 @pytest.fixture(scope="module")

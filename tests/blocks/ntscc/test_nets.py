@@ -5,7 +5,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from lgvsc_flow.blocks.ntscc.nets import LEVELS, NetSettings, NtsccNet, level_for  # noqa: E402
+from lgvsc_flow.blocks.ntscc.hyper import LEVELS  # noqa: E402
+from lgvsc_flow.blocks.ntscc.nets import NetSettings, NtsccNet, level_for  # noqa: E402
 from lgvsc_flow.blocks.ntscc.transform import block_dct  # noqa: E402
 
 

@@ -9,8 +9,10 @@ from typing import Any
 __all__ = ["exports"]
 
 
-def exports(package: str, homes: Mapping[str, Sequence[str]]) -> tuple[Callable[[str], Any], list[str]]:
-    """The `__getattr__` and `__all__` of a package (PEP 562).
+def exports(
+    package: str, homes: Mapping[str, Sequence[str]]
+) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
+    """The `__getattr__`, `__dir__` and `__all__` of a package (PEP 562).
 
     Args:
         package: its `__name__`.
@@ -23,4 +25,5 @@ def exports(package: str, homes: Mapping[str, Sequence[str]]) -> tuple[Callable[
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         return getattr(import_module(f"{package}.{modules[name]}"), name)
 
-    return get, sorted(modules)
+    names = sorted(modules)
+    return get, lambda: names, names

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from lgvsc_flow.blocks.channel.equalizer import Equalizer
     from lgvsc_flow.blocks.channel.rayleigh import RayleighChannel
 
-__getattr__, __all__ = exports(
+__getattr__, __dir__, __all__ = exports(
     __name__,
     {
         "awgn": ["AwgnChannel"],

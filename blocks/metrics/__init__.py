@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from lgvsc_flow.blocks.metrics.errors import BerMeter, PacketMeter
     from lgvsc_flow.blocks.metrics.segments import LoggedSegment, SegmentLog
 
-__getattr__, __all__ = exports(
+__getattr__, __dir__, __all__ = exports(
     __name__,
     {
         "cbr": ["CbrLedger", "TextCbrLedger"],

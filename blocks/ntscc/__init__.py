@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from lgvsc_flow.blocks.ntscc.keyframes import NtsccDecoder, NtsccEncoder
     from lgvsc_flow.blocks.ntscc.linear import linear_code
 
-__getattr__, __all__ = exports(
+__getattr__, __dir__, __all__ = exports(
     __name__,
     {
         "codec": ["NtsccCodec", "payload_symbols"],

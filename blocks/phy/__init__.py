@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lgvsc_flow.blocks.phy.repeat import BitRepeat, LlrCombine
     from lgvsc_flow.blocks.phy.source import RandomBits
 
-__getattr__, __all__ = exports(
+__getattr__, __dir__, __all__ = exports(
     __name__,
     {
         "crc": ["CrcAppend", "CrcCheck"],

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lgvsc_flow.blocks.semantic.skim import Skim
     from lgvsc_flow.blocks.semantic.splitter import SegmentSplitter
 
-__getattr__, __all__ = exports(
+__getattr__, __dir__, __all__ = exports(
     __name__,
     {
         "captions": ["TextDecoder", "TextEncoder"],

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from lgvsc_flow.blocks.video.synthetic import TestScene
     from lgvsc_flow.blocks.video.writer import VideoWriter
 
-__getattr__, __all__ = exports(
+__getattr__, __dir__, __all__ = exports(
     __name__,
     {
         "file": ["VideoFile", "VideoInfo", "count_frames", "probe"],

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from lgvsc_flow.blocks.world.sfa import SfaWorldModel
     from lgvsc_flow.blocks.world.text import TextWorldModel
 
-__getattr__, __all__ = exports(
+__getattr__, __dir__, __all__ = exports(
     __name__,
     {
         "dsa": ["Dsa", "DsaWorldModel"],

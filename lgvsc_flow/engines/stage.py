@@ -203,7 +203,7 @@ class Stage:
                 elif self._wires:
                     port, item = _named(self, out)
                     yield from self._put(port, self.outputs.get(port.name, []), item)
-                if not self.inputs:
+                if not self.inputs and self.items % TURN == 0:
                     yield Wait(self, None)  # always ready: lets the others have their turn
         finally:
             if isinstance(iterator, Generator):
@@ -228,6 +228,7 @@ class Stage:
 
 
 _END = object()
+TURN = 16  # items that a source sends before the inline engine looks at the other blocks
 
 
 def _named(stage: Stage, out: Any) -> tuple[Out, Any]:

@@ -56,8 +56,8 @@ def html_page(data: dict[str, Any], shots: Sequence[Shot], figures: dict[str, st
     tiles = [
         ("channel bandwidth ratio", f"{cbr['total']:.3g}"),
         ("keyframes", f"{len(data['keyframes'])} of {video['frames']} frames"),
-        ("PSNR", _number(quality["psnr_db"], "dB")),
-        ("SSIM", _number(quality["ssim"])),
+        ("PSNR in dB", _number(quality["psnr_db"], ".2f")),
+        ("SSIM", _number(quality["ssim"], ".3f")),
         ("packets lost", f"{packets['lost']} of {packets['sent']}"),
     ]
     parts = [
@@ -85,8 +85,8 @@ def html_page(data: dict[str, Any], shots: Sequence[Shot], figures: dict[str, st
     return "\n".join(parts)
 
 
-def _number(value: float | None, unit: str = "") -> str:
-    return "none" if value is None else f"{value:.3g} {unit}".strip() if unit != "dB" else f"{value:.2f} dB"
+def _number(value: float | None, form: str) -> str:
+    return "none" if value is None else format(value, form)
 
 
 def _shot(shot: Shot) -> str:

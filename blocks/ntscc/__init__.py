@@ -1,19 +1,14 @@
-"""Learned joint source-channel coding of keyframes (NTSCC): networks, codec, the two blocks, training."""
+"""Learned joint source-channel coding of keyframes (NTSCC): the two blocks.
+
+The codec without a graph is `lgvsc_flow.blocks.ntscc.codec.NtsccCodec`; it is not named here, since looking through the
+blocks must not import torch.
+"""
 
 from typing import TYPE_CHECKING
 
 from lgvsc_flow.lazy import exports
 
 if TYPE_CHECKING:
-    from lgvsc_flow.blocks.ntscc.codec import NtsccCodec, payload_symbols
     from lgvsc_flow.blocks.ntscc.keyframes import NtsccDecoder, NtsccEncoder
-    from lgvsc_flow.blocks.ntscc.linear import linear_code
 
-__getattr__, __dir__, __all__ = exports(
-    __name__,
-    {
-        "codec": ["NtsccCodec", "payload_symbols"],
-        "keyframes": ["NtsccDecoder", "NtsccEncoder"],
-        "linear": ["linear_code"],
-    },
-)
+__getattr__, __dir__, __all__ = exports(__name__, {"keyframes": ["NtsccDecoder", "NtsccEncoder"]})

@@ -109,7 +109,7 @@ class Stage:
             yield from self._send(call(work), ())
         else:
             hungry = Wait(self, None)
-            sink, straight = not self._wires, not block.yields() and len(self._wires) == 1
+            sink, straight = not self._wires, not self._yields and len(self._wires) == 1
             while (items := self._take()) is not None:
                 if not items:
                     yield hungry
@@ -138,6 +138,10 @@ class Stage:
     def _wires(self) -> list[tuple[Out, list[Wire]]]:
         """The outputs in the order of the ports, each with its wires."""
         return [(p, self.outputs.get(p.name, [])) for p in self.block.outputs()]
+
+    @cached_property
+    def _yields(self) -> bool:
+        return self.block.yields()
 
     def _call(self, function: Callable[..., Any], *items: Any) -> Any:
         if self.control.halted:
@@ -179,7 +183,7 @@ class Stage:
 
     def _send(self, result: Any, items: tuple[Any, ...]) -> Iterator[Wait]:
         """Put what a call gave on the wires."""
-        if self.block.yields() or isinstance(result, Generator):
+        if self._yields or isinstance(result, Generator):
             yield from self._drain(iter(()) if result is None else iter(result), items)
         elif len(self._wires) == 1:
             yield from self._put(*self._wires[0], result)

@@ -51,3 +51,12 @@ def test_the_runtime_imports_nothing_below_it():
             continue
         assert "import lgvsc_flow.blocks" not in path.read_text()
         assert "from lgvsc_flow.blocks" not in path.read_text(), path
+
+
+def test_looking_through_the_blocks_imports_no_model():
+    code = (
+        "import sys; from lgvsc_flow.registry import known_blocks; known_blocks(); "
+        "print([m for m in ('torch', 'cv2', 'av', 'transformers') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -7,7 +7,8 @@ import pytest
 
 pytest.importorskip("torch")
 
-from lgvsc_flow.blocks.ntscc import NtsccDecoder, NtsccEncoder, payload_symbols
+from lgvsc_flow.blocks.ntscc import NtsccDecoder, NtsccEncoder
+from lgvsc_flow.blocks.ntscc.codec import payload_symbols
 from lgvsc_flow.blocks.ntscc.weights_file import save_weights
 from lgvsc_flow.errors import FlowError, SettingError
 from lgvsc_flow.items import Keyframe, Payload, Received
@@ -103,10 +104,6 @@ def test_settings_have_ranges():
 
 
 def test_a_picture_of_another_size_than_the_sessions_is_lost():
-    from lgvsc_flow.blocks.ntscc import NtsccDecoder, NtsccEncoder
-    from lgvsc_flow.items import Keyframe, Received
-    from lgvsc_flow.testing import run_block
-
     picture = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
     sent = run_block(NtsccEncoder(), [Keyframe(0, picture)])
     received = Received(sent["symbols"][0], np.array(1, np.complex64), np.array(0.1, np.float32))

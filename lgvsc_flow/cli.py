@@ -26,7 +26,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-console = Console()
+console = Console(markup=False)  # names and paths may hold brackets
 
 
 class SchemeName(StrEnum):
@@ -131,10 +131,10 @@ def run_graph(
     if seed is not None:
         graph.seed = seed
     result = graph.run(engine=engine.value, progress=sys.stderr.isatty())
-    console.print(result.table(), highlight=False, markup=False)
+    console.print(result.table())
     for name, values in graph.results().items():
         for key, value in values.items():
-            console.print(f"{name}.{key} = {value if isinstance(value, int) else f'{value:.6g}'}", highlight=False)
+            console.print(f"{name}.{key} = {value if isinstance(value, int) else f'{value:.6g}'}")
 
 
 @app.command(epilog="Example: `lgvsc-flow check link.yaml`")
@@ -162,7 +162,7 @@ def blocks(name: Annotated[str | None, typer.Argument(help="one block's name")] 
             table.add_row(kind, takes, gives, (cls.__doc__ or "").strip().splitlines()[0])
         console.print(table)
     elif name in known:
-        console.print(describe_block(known[name]), highlight=False, markup=False)
+        console.print(describe_block(known[name]))
     else:
         close = get_close_matches(name, known, 1)
         raise FlowError(f"no installed block is called {name!r}{f'; did you mean {close[0]}?' if close else ''}")
@@ -184,14 +184,14 @@ def _show(data: dict[str, Any], out: Path) -> None:
     table.add_row("all", f"{data['cbr']['symbols']:,}", f"{data['cbr']['total']:.3g}", style="bold")
     console.print(table)
     quality, packets = data["quality"], data["packets"]
-    console.print(f"keyframes: {', '.join(map(str, data['keyframes']))}", highlight=False)
+    console.print(f"keyframes: {', '.join(map(str, data['keyframes']))}")
     if quality["psnr_db"] is not None:
         ssim = "" if quality["ssim"] is None else f", SSIM {quality['ssim']:.3f}"
-        console.print(f"PSNR {quality['psnr_db']:.2f} dB{ssim}", highlight=False)
-    console.print(f"packets lost: {packets['lost']} of {packets['sent']}", highlight=False)
+        console.print(f"PSNR {quality['psnr_db']:.2f} dB{ssim}")
+    console.print(f"packets lost: {packets['lost']} of {packets['sent']}")
     for note in data["notes"]:
-        console.print(note, highlight=False)
-    console.print(f"look at {out / 'report.html'}", highlight=False)
+        console.print(note)
+    console.print(f"look at {out / 'report.html'}")
 
 
 def main() -> None:
@@ -199,14 +199,8 @@ def main() -> None:
     try:
         app()
     except FlowError as error:
-        Console(stderr=True).print(f"[bold red]error:[/] {_plain(str(error))}", highlight=False, soft_wrap=True)
+        Console(stderr=True, markup=False, highlight=False).print(f"error: {error}", soft_wrap=True)
         raise SystemExit(1) from None
     except KeyboardInterrupt:
         Console(stderr=True).print("stopped")
         raise SystemExit(130) from None
-
-
-def _plain(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)

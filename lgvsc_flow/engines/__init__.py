@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from lgvsc_flow.engines.inline import run_inline
 from lgvsc_flow.engines.stage import Stage, Wait, Wire
 from lgvsc_flow.engines.threads import run_threads
 from lgvsc_flow.errors import BlockError
-from lgvsc_flow.run import BlockStats, Change, Run
+from lgvsc_flow.run import BlockStats, Change, Run, live
 
 if TYPE_CHECKING:
     from lgvsc_flow.graph import Graph
@@ -51,7 +52,7 @@ def execute(graph: Graph, *, engine: str, capacity: int, progress: bool, ending:
     control = Control(ending)
     failure: BaseException | None = None
     try:
-        with _display(graph.name, stages) if progress else nullcontext(lambda: None) as tick:
+        with live(graph.name, partial(_stats, stages)) if progress else nullcontext(lambda: None) as tick:
             for stage in stages:
                 stage.block.rng, stage.control = graph.rng(stage.block), control
                 started.append(stage)
@@ -102,9 +103,3 @@ def _stages(graph: Graph, capacity: int) -> list[Stage]:
 
 def _stats(stages: list[Stage]) -> list[BlockStats]:
     return [BlockStats(s.label, s.items, s.elements, s.busy_s, s.wait_in_s, s.wait_out_s) for s in stages]
-
-
-def _display(name: str, stages: list[Stage]):  # type: ignore[no-untyped-def]
-    from lgvsc_flow.run import live
-
-    return live(name, lambda: _stats(stages))

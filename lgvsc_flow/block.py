@@ -62,6 +62,9 @@ class Block:
     - `work(self, *items)`: one item per input, in the order of the ports; returns one item per output (a tuple
       where there are several, None for a sink). A source, and a block with an output of another rate than 1, is a
       generator of items, or of `(port, item)` pairs where it has several outputs.
+    - `work_batch(self, *lists)`: instead of `work`, in a block with a setting `batch_size`: up to that many items that
+      wait are given at once, one list per input; returns a list with one result per item. How many come together
+      depends on timing, so results must not.
     - `finish(self)`: called at the end of the stream; may yield as `work` does.
     - `stop(self)`: called last, always, also after a failure; releases what `start` took and must not raise.
 
@@ -73,6 +76,7 @@ class Block:
     _changes: deque[dict[str, Any]] | None = dataclasses.field(default=None, init=False)
 
     work: ClassVar[Callable[..., Any]]
+    work_batch: ClassVar[Callable[..., Any]]
     ports: ClassVar[dict[str, Port]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -80,6 +84,8 @@ class Block:
         dataclasses.dataclass(kw_only=True, eq=False, repr=False)(cls)
         found = {name: p for base in reversed(cls.__mro__) for name, p in vars(base).items() if isinstance(p, Port)}
         cls.ports = found
+        if cls.batches() and (cls.yields() or "batch_size" not in cls.setting_fields()):
+            raise TypeError(f"{cls.__name__} has work_batch: it takes a setting batch_size and outputs of rate 1 only")
 
     def __post_init__(self) -> None:
         hints = typing.get_type_hints(type(self))
@@ -154,6 +160,11 @@ class Block:
         return self.name or type(self).__name__
 
     @property
+    def running(self) -> bool:
+        """Whether a graph runs the block now."""
+        return self._changes is not None
+
+    @property
     def settings(self) -> dict[str, Any]:
         """Setting names and values, without the name."""
         return {name: getattr(self, name) for name in self.setting_fields()}
@@ -175,6 +186,11 @@ class Block:
     def yields(cls) -> bool:
         """Whether `work` is a generator of items: a source, or any output of another rate than 1."""
         return not cls.inputs() or any(p.ratio != 1 for p in cls.outputs())
+
+    @classmethod
+    def batches(cls) -> bool:
+        """Whether the block works on several waiting items at once."""
+        return hasattr(cls, "work_batch")
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.settings.items())})"

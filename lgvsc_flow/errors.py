@@ -9,6 +9,7 @@ __all__ = [
     "FlowError",
     "GraphFileError",
     "MediaError",
+    "MemoryLimitError",
     "MissingExtraError",
     "ModelError",
     "SettingError",
@@ -30,6 +31,10 @@ class MediaError(FlowError):
 
 class ModelError(FlowError):
     """Model weights are missing, corrupt, or not what they should be."""
+
+
+class MemoryLimitError(FlowError):
+    """Branches that meet again would need more items on their wires than the run may hold."""
 
 
 class MissingExtraError(FlowError, ImportError):

@@ -20,7 +20,9 @@ from lgvsc_flow.ports import BoundPort, In, Out
 from lgvsc_flow.probe import Probe
 
 if TYPE_CHECKING:
+    from lgvsc_flow.engines import Execution
     from lgvsc_flow.run import Run
+    from lgvsc_flow.running import Running
 
 __all__ = ["Graph"]
 
@@ -156,6 +158,8 @@ class Graph:
         engine: Literal["threads", "inline"] = "threads",
         capacity: int = 16,
         until: Callable[[], bool] | None = None,
+        stall_s: float | None = None,
+        memory_limit_bytes: int = 2**30,
         progress: bool = False,
     ) -> Run:
         """Check the graph, run it to the end of its streams, and return the measurements.
@@ -165,23 +169,66 @@ class Graph:
             capacity: items a wire holds before its writer waits.
             until: asked before each item of a source; when it says True the sources end, and what is under way is
                 finished. Under `threads` a source runs ahead of what it asks about by up to `capacity` items a wire.
+            stall_s: end the run with an error that names the block when no item is finished for so long.
+            memory_limit_bytes: what all wires together may hold when one must grow so that branches of different
+                delay can meet again; until then `capacity` alone bounds them.
             progress: show a live table while running.
 
         Raises:
             WiringError: the graph is wired wrongly.
             BlockError: a block failed; everything was stopped, and the original is its `__cause__`.
+            MemoryLimitError: branches that meet again would need more memory than the limit.
         """
-        from lgvsc_flow.engines import execute
+        execution = self._execution(engine, capacity, until, stall_s, memory_limit_bytes)
+        if not progress:
+            return execution.run()
+        from lgvsc_flow.live import live
 
-        if capacity < 1:
-            raise ValueError(f"capacity must be >= 1, got {capacity}")
+        with live() as show:
+            return execution.run(show)
+
+    def start(
+        self,
+        *,
+        engine: Literal["threads", "inline"] = "threads",
+        capacity: int = 16,
+        until: Callable[[], bool] | None = None,
+        stall_s: float | None = None,
+        memory_limit_bytes: int = 2**30,
+    ) -> Running:
+        """Run in the background, with the arguments of `run`; the handle stops the run, waits for it and watches it.
+
+        Raises:
+            WiringError: the graph is wired wrongly.
+        """
+        from lgvsc_flow.running import Running
+
+        return Running(self, self._execution(engine, capacity, until, stall_s, memory_limit_bytes))
+
+    def _execution(
+        self,
+        engine: str,
+        capacity: int,
+        until: Callable[[], bool] | None,
+        stall_s: float | None,
+        memory_limit_bytes: int,
+    ) -> Execution:
+        from lgvsc_flow.engines import Execution
+
         self.check()
         self._ending.clear()
 
         def ending() -> bool:
             return self._ending.is_set() or (until is not None and until())
 
-        return execute(self, engine=engine, capacity=capacity, progress=progress, ending=ending)
+        return Execution(
+            self,
+            engine=engine,
+            capacity=capacity,
+            ending=ending,
+            stall_s=stall_s,
+            memory_limit_bytes=memory_limit_bytes,
+        )
 
     def stop(self) -> None:
         """End the sources of a running graph, from any thread; what is under way is finished, and `run` returns."""
@@ -200,7 +247,8 @@ class Graph:
             if not block.outputs():
                 kind = type(block)
                 public = [n for n in dict.fromkeys((*vars(block), *dir(kind))) if not n.startswith("_")]
-                values = {n: getattr(block, n, None) for n in public if n not in block.settings}
+                measured = [n for n in public if n not in block.settings and not hasattr(Block, n)]
+                values = {n: getattr(block, n, None) for n in measured}
                 found[block.name] = {n: v for n, v in values.items() if isinstance(v, int | float)}
         return found
 

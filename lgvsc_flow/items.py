@@ -27,8 +27,10 @@ __all__ = [
     "Segment",
     "SideInfo",
     "Symbols",
+    "broken",
     "describe",
     "mismatch",
+    "nbytes",
     "size",
 ]
 
@@ -212,3 +214,20 @@ def mismatch(item: object, kind: ItemType) -> str | None:
             return f"{kind.name} is one-dimensional {kind.dtype}, got {item.dtype} of shape {item.shape}"
         return None
     return None if isinstance(item, kind) else f"expected {kind.__name__}, got {type(item).__name__}"
+
+
+def broken(item: object) -> int:
+    """How many values of an array or `Received` item are NaN or infinite."""
+    arrays = (item,) if isinstance(item, np.ndarray) else vars(item).values() if isinstance(item, Received) else ()
+    return sum(a.size - int(np.count_nonzero(np.isfinite(a))) for a in map(np.asarray, arrays) if a.dtype.kind in "fc")
+
+
+def nbytes(item: object) -> int:
+    """About how much memory an item holds: its arrays, byte strings and texts, also those inside records."""
+    if isinstance(item, np.ndarray):
+        return item.nbytes
+    if isinstance(item, bytes | str):
+        return len(item)
+    if isinstance(item, tuple | list):
+        return sum(map(nbytes, item))
+    return 64 + sum(map(nbytes, vars(item).values())) if isinstance(item, Record) else 8

@@ -39,11 +39,14 @@ class Port:
     `shape` is an expression over the block's settings and over names bound by its other ports: `"n"`,
     `"n // bits_per_symbol"`, `"*"` for any. `rate` is the number of items that an output sends per call of `work`:
     `"1"`, a fraction such as `"1/3"` (one item every third call) or `"4"`, or `"many"`, zero or more.
+    A `finite` port forbids NaN and infinite values; what is sent is looked through while the graph runs.
     Traits are strings that may name settings in braces: an output sets them, an input demands them.
     """
 
-    def __init__(self, kind: ItemType, shape: str = "*", *, rate: str = "1", **traits: str | Demand) -> None:
-        self.ratio = _ratio(rate)
+    def __init__(
+        self, kind: ItemType, shape: str = "*", *, rate: str = "1", finite: bool = False, **traits: str | Demand
+    ) -> None:
+        self.ratio, self.finite = _ratio(rate), finite
         self.kind, self.shape, self.rate, self.traits = kind, shape, rate, traits
         self.name = ""
 

@@ -1,25 +1,25 @@
-"""What a run leaves behind: per block items, elements and seconds; as a table, as JSON, and live while running."""
+"""What a run leaves behind: per block items, elements and seconds, per wire its fill; as a table and as JSON."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from io import StringIO
-from time import perf_counter
 from typing import Any
 
 from rich.console import Console
-from rich.live import Live
 from rich.table import Table
 
-__all__ = ["BlockStats", "Change", "Run", "live"]
+__all__ = ["BlockStats", "Change", "Run", "WireStats"]
 
 
 @dataclass(frozen=True)
 class BlockStats:
-    """Counters of one block. Items are calls of `work` (of a source: items sent); elements as `items.size` counts."""
+    """Counters of one block.
+
+    `items` are calls of `work` that are done (of a source: items sent), `elements` what `items.size` counts in what
+    it sent (of a sink: in what it took). `busy_s` is the time inside the block, including the wait for Python's lock.
+    """
 
     name: str
     items: int
@@ -39,6 +39,16 @@ class BlockStats:
 
 
 @dataclass(frozen=True)
+class WireStats:
+    """A wire: items on it when this was taken, their mean over the run (looked at ten times a second), its capacity."""
+
+    name: str
+    items: int
+    mean_items: float
+    capacity: int
+
+
+@dataclass(frozen=True)
 class Change:
     """Settings that changed while the graph ran, from the block's item number `item` on."""
 
@@ -49,61 +59,65 @@ class Change:
 
 @dataclass(frozen=True)
 class Run:
-    """The measurements of a finished run."""
+    """The measurements of a run."""
 
     graph: str
     seed: int
     engine: str
     elapsed_s: float
     blocks: list[BlockStats]
+    wires: list[WireStats] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
 
     def __getitem__(self, name: str) -> BlockStats:
-        return next(b for b in self.blocks if b.name == name)
+        for block in self.blocks:
+            if block.name == name:
+                return block
+        raise KeyError(f"the run has no block '{name}'; it has {', '.join(b.name for b in self.blocks)}")
+
+    @property
+    def bottleneck(self) -> str | None:
+        """The block that worked longest: no other change makes the run faster. None where no time was measured."""
+        block = max(self.blocks, key=lambda b: b.busy_s, default=None)
+        return block.name if block is not None and block.busy_s else None
 
     def table(self) -> str:
-        """The counters as text, the busiest block marked."""
+        """The counters as text, the bottleneck marked."""
         text = StringIO()
-        Console(width=110, file=text).print(_table(self.graph, self.blocks, self.elapsed_s))
+        Console(width=120, file=text).print(self.rich_table())
         return text.getvalue() + "".join(f"{note}\n" for note in self.notes)
+
+    def rich_table(self) -> Table:
+        """The counters as a rich table.
+
+        Percentages are shares of the run's time; `on its wires` are items waiting at the block's inputs, now or in
+        the mean, of how many they can hold.
+        """
+        table = Table(title=f"{self.graph}: {self.elapsed_s:.1f} s, {self.engine}")
+        table.add_column("block", overflow="fold")
+        for column in ("items", "items/s", "elements/s", "working", "waits in", "waits out", "on its wires"):
+            table.add_column(column, justify="right")
+        elapsed_s = self.elapsed_s or 1.0
+        for b in self.blocks:
+            table.add_row(
+                f"{b.name} <- bottleneck" if b.name == self.bottleneck else b.name,
+                f"{b.items:,}",
+                f"{b.items / elapsed_s:.3g}",
+                f"{b.elements / elapsed_s:.3g}",
+                *(f"{s / elapsed_s:.0%}" for s in (b.busy_s, b.wait_in_s, b.wait_out_s)),
+                ", ".join(_fill(w) for w in self.wires if _reader(w) == b.name),
+            )
+        return table
 
     def to_json(self) -> str:
         """All of it as JSON."""
-        return json.dumps(asdict(self), indent=2, default=str)
+        return json.dumps({**asdict(self), "bottleneck": self.bottleneck}, indent=2, default=str)
 
 
-def _table(title: str, blocks: list[BlockStats], elapsed_s: float) -> Table:
-    table = Table(title=f"{title}: {elapsed_s:.1f} s")
-    table.add_column("block")
-    for column in ("items", "elements", "working s", "waiting in s", "waiting out s", "elements/s"):
-        table.add_column(column, justify="right")
-    busiest = max(blocks, key=lambda b: b.busy_s, default=None)
-    for b in blocks:
-        table.add_row(
-            f"{b.name} <- busiest" if b is busiest and b.busy_s else b.name,
-            f"{b.items:,}",
-            f"{b.elements:,}",
-            f"{b.busy_s:.2f}",
-            f"{b.wait_in_s:.2f}",
-            f"{b.wait_out_s:.2f}",
-            f"{b.elements_per_s:.3g}",
-        )
-    return table
+def _reader(wire: WireStats) -> str:
+    return wire.name.partition(" -> ")[2].rpartition(".")[0]
 
 
-@contextmanager
-def live(name: str, stats: Callable[[], list[BlockStats]]) -> Iterator[Callable[[], None]]:
-    """Show a live table; gives the function to call now and then, which redraws at most 4 times a second."""
-    began = perf_counter()
-    shown = 0.0
-    with Live(console=Console(stderr=True), auto_refresh=False, transient=True) as display:
-
-        def tick() -> None:
-            nonlocal shown
-            now = perf_counter()
-            if now - shown >= 0.25:
-                shown = now
-                display.update(_table(name, stats(), now - began), refresh=True)
-
-        yield tick
+def _fill(wire: WireStats) -> str:
+    return f"{max(wire.items, wire.mean_items):.3g}/{wire.capacity}"

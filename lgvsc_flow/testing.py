@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from lgvsc_flow.block import Block
-from lgvsc_flow.engines.stage import Stage, Wire
+from lgvsc_flow.engines.stage import Stage
+from lgvsc_flow.engines.wire import Wire
 from lgvsc_flow.graph import Graph
 
 __all__ = ["run_block"]

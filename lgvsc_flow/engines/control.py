@@ -1,9 +1,10 @@
-"""What the stages of one run have in common: whether it was stopped, and how far its sources may go."""
+"""What the stages of one run have in common: whether it was halted, and how far its sources may go."""
 
 from __future__ import annotations
 
+import ctypes
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 __all__ = ["Control", "HaltedError"]
 
@@ -22,6 +23,9 @@ class Control:
 
     def __init__(self, ending: Callable[[], bool] = lambda: False) -> None:
         self.halted = False
+        self.failure: BaseException | None = None
+        self.threads: dict[Hashable, int] = {}
+        self.on_halt: Callable[[], None] = lambda: None
         self._ending = ending
         self._lock = threading.Lock()
         self._highest = 0
@@ -41,3 +45,15 @@ class Control:
         """Raise `HaltedError` when the run was halted."""
         if self.halted:
             raise HaltedError
+
+    def halt(self, failure: BaseException) -> None:
+        """End all stages at once; the first failure is the one that the run raises."""
+        if self.failure is None:
+            self.failure = failure
+        self.halted = True
+        self.on_halt()
+
+    def interrupt(self) -> None:
+        """Raise `HaltedError` in every thread that is at work, between two lines of its Python code."""
+        for thread in set(self.threads.values()):
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(HaltedError))

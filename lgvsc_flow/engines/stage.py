@@ -6,66 +6,22 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from inspect import isgeneratorfunction
 from time import perf_counter
 from typing import Any
 
 from lgvsc_flow.block import Block
 from lgvsc_flow.engines.control import Control, HaltedError
+from lgvsc_flow.engines.outlet import ItemError, Outlet
+from lgvsc_flow.engines.wire import Wait, Wire
 from lgvsc_flow.errors import BlockError, FlowError
-from lgvsc_flow.items import describe, mismatch, size, type_name
-from lgvsc_flow.ports import Out
+from lgvsc_flow.items import describe, size, type_name
 
-__all__ = ["Stage", "Wait", "Wire"]
+__all__ = ["Stage"]
 
-
-class Wire:
-    """A bounded queue from one output to one input. One writer, one reader."""
-
-    def __init__(self, label: str, capacity: int) -> None:
-        self.label, self.capacity = label, capacity
-        self.items: deque[Any] = deque()
-        self.closed = False
-        self.reader: Stage
-        self.writer: Stage
-
-    def put(self, item: Any) -> None:
-        self.items.append(item)
-        if self.reader.sleeping:
-            self.reader.wake()
-
-    def take(self) -> Any:
-        item = self.items.popleft()
-        if self.writer.sleeping:
-            self.writer.wake()
-        return item
-
-    def close(self) -> None:
-        self.closed = True
-        if self.reader.sleeping:
-            self.reader.wake()
-
-    @property
-    def full(self) -> bool:
-        return len(self.items) >= self.capacity
-
-    @property
-    def ended(self) -> bool:
-        """Whether no item is left and none will come."""
-        # `closed` first: an item that is put before the close is then always seen.
-        return self.closed and not self.items
-
-
-@dataclass(frozen=True)
-class Wait:
-    """What a stage waits for: a full wire to drain, or (`wire` None) its inputs to fill."""
-
-    stage: Stage
-    wire: Wire | None
-
-    def ready(self) -> bool:
-        if self.wire is not None:
-            return not self.wire.full
-        return all(w.items or w.closed for w in self.stage.inputs)
+TURN = 16  # items that a source sends before the inline engine looks at the other blocks
+_END = object()
+Items = tuple[Any, ...]
 
 
 @dataclass(eq=False)
@@ -80,6 +36,7 @@ class Stage:
     busy_s: float = 0.0
     wait_in_s: float = 0.0
     wait_out_s: float = 0.0
+    working_since: float | None = None
     sleeping: bool = False
     changes: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
     control: Control = field(default_factory=Control)
@@ -104,74 +61,178 @@ class Stage:
 
     def steps(self) -> Generator[Wait, None, None]:
         """Do the block's whole work; each `Wait` that is yielded must be ready before the next step."""
-        block, work, call = self.block, self.block.work, self._call
+        block = self.block
         if not self.inputs:
-            yield from self._send(call(work), ())
+            yield from self._drain(self._call(block.work), ())
         else:
+            drains = block.yields() or (len(self._outlets) != 1 and isgeneratorfunction(block.work))
             hungry = Wait(self, None)
-            sink, straight = not self._wires, not self._yields and len(self._wires) == 1
-            while (items := self._take()) is not None:
-                if not items:
+            while not self._ended():
+                ready = min([len(w.items) for w in self.inputs])
+                if not ready:
                     yield hungry
-                    continue
-                self.items += 1
-                if sink:
-                    self.elements += sum(map(size, items))
-                result = call(work, *items)
-                if not straight:
-                    yield from self._send(result, items)
-                    continue
-                port, wires = self._wires[0]
-                self._check(port, result)
-                for wire in wires:
-                    if len(wire.items) >= wire.capacity:
-                        yield Wait(self, wire)
-                    wire.put(result)
-        rest = call(block.finish)
+                elif drains:
+                    given = tuple([w.take() for w in self.inputs])
+                    yield from self._drain(self._call(block.work, *given, given=given), given)
+                    self.items += 1
+                else:
+                    wait = self._burst(ready)
+                    if wait is not None:
+                        yield wait
+        rest = self._call(block.finish, during="in finish")
         if rest is not None:
-            yield from self._send(rest, ())
+            yield from self._drain(rest, (), "in finish")
         for wires in self.outputs.values():
             for wire in wires:
                 wire.close()
 
     @cached_property
-    def _wires(self) -> list[tuple[Out, list[Wire]]]:
-        """The outputs in the order of the ports, each with its wires."""
-        return [(p, self.outputs.get(p.name, [])) for p in self.block.outputs()]
+    def _outlets(self) -> list[Outlet]:
+        """The outputs in the order of the ports."""
+        return [Outlet(self.block, p, self.outputs.get(p.name, [])) for p in self.block.outputs()]
 
     @cached_property
-    def _yields(self) -> bool:
-        return self.block.yields()
+    def _wires(self) -> list[Wire]:
+        """All that must have room before an item is sent."""
+        return [w for o in self._outlets for w in o.wires]
 
-    def _call(self, function: Callable[..., Any], *items: Any) -> Any:
+    def _burst(self, ready: int) -> Wait | None:
+        """Work through up to `ready` items, as many as every output has room for; what to wait for, if there is none.
+
+        Room and clock are looked at once for all of them: this loop is what a small item costs.
+        """
+        for wire in self._wires:
+            room = wire.capacity - len(wire.items)
+            if room <= 0:
+                return Wait(self, wire)
+            ready = min(ready, room)
+        block, inputs, control, given, count = self.block, self.inputs, self.control, (), 1
+        outlet = self._outlets[0] if len(self._outlets) == 1 else None
+        batches = block.batches()
+        self.working_since = began = perf_counter()
+        try:
+            while ready > 0:
+                if control.halted:
+                    raise HaltedError
+                if block._changes:
+                    self._apply_changes()
+                if batches:
+                    count = min(ready, block.settings["batch_size"])
+                    sets = [tuple([w.take() for w in inputs]) for _ in range(count)]
+                    given = sets[0]
+                    self._send_batch(block.work_batch(*map(list, zip(*sets, strict=True))), sets)
+                    ready -= count
+                    continue
+                given = tuple([w.take() for w in inputs])
+                result = block.work(*given)
+                if outlet is None:
+                    self._send(result, given)
+                else:
+                    self.elements += outlet.check(result, given)
+                    for wire in outlet.wires:
+                        wire.put(result)
+                self.items += 1
+                ready -= 1
+        except Exception as error:
+            raise self._failed(error, given, f"in a batch of {count} items" if count > 1 else "") from error
+        finally:
+            self.working_since = None
+            self.busy_s += perf_counter() - began
+        return None
+
+    def _send(self, result: Any, given: Items) -> None:
+        """Put on the wires what one call of a block without one output gave: a tuple, of a sink nothing."""
+        if not self._outlets:
+            self.elements += sum(map(size, given))
+            return
+        if not isinstance(result, tuple) or len(result) != len(self._outlets):
+            raise ItemError(f"work must return a tuple of {len(self._outlets)} items.")
+        self.elements += sum([o.check(item, given) for o, item in zip(self._outlets, result, strict=True)])
+        for outlet, item in zip(self._outlets, result, strict=True):
+            for wire in outlet.wires:
+                wire.put(item)
+
+    def _send_batch(self, results: Any, sets: list[Items]) -> None:
+        if not self._outlets:
+            results = [None] * len(sets)
+        elif not isinstance(results, list) or len(results) != len(sets):
+            got = str(len(results)) if isinstance(results, list) else type(results).__name__
+            raise ValueError(f"work_batch must return a list of {len(sets)} results, one for each item; got {got}.")
+        for result, given in zip(results, sets, strict=True):
+            self._send((result,) if len(self._outlets) == 1 else result, given)
+            self.items += 1
+
+    def _drain(self, result: Any, given: Items, during: str = "") -> Iterator[Wait]:
+        """Send what a generator gives; it is closed before the block is stopped, whatever happens."""
+        source = not self.inputs
+        iterator = iter(()) if result is None else iter(result)
+        turn = Wait(self, None)  # always ready in a source
+        try:
+            while not source or self.control.may_send(self.items):
+                out = self._call(next, iterator, _END, given=given, during=during)
+                if out is _END:
+                    return
+                if self._outlets:
+                    outlet, item = self._named(out)
+                    try:
+                        self.elements += outlet.check(item, given)
+                    except ItemError as error:
+                        raise self._failed(error, given) from error
+                    for wire in outlet.wires:
+                        if wire.full:
+                            yield Wait(self, wire)
+                        wire.put(item)
+                if source:
+                    self.items += 1
+                    if self.items % TURN == 0:
+                        yield turn
+        finally:
+            if isinstance(iterator, Generator):
+                iterator.close()
+
+    def _named(self, out: Any) -> tuple[Outlet, Any]:
+        """Outlet and item of what was yielded; with several outputs, of a `(port, item)` pair."""
+        if len(self._outlets) == 1:
+            return self._outlets[0], out
+        if isinstance(out, tuple) and len(out) == 2:
+            port = getattr(out[0], "port", out[0])
+            for outlet in self._outlets:
+                if outlet.port is port:
+                    return outlet, out[1]
+        kinds = ", ".join(f"{o.port.name} ({type_name(o.port.kind)})" for o in self._outlets)
+        raise BlockError(self.label, self.items, "", f"work must yield (port, item) pairs for its outputs {kinds}.")
+
+    def _call(self, function: Callable[..., Any], *arguments: Any, given: Items = (), during: str = "") -> Any:
+        """One call into the block, timed; its failure is told with the items `given`."""
         if self.control.halted:
             raise HaltedError
+        if self.block._changes:
+            self._apply_changes()
+        self.working_since = began = perf_counter()
+        try:
+            return function(*arguments)
+        except Exception as error:
+            raise self._failed(error, given, during) from error
+        finally:
+            self.working_since = None
+            self.busy_s += perf_counter() - began
+
+    def _apply_changes(self) -> None:
         while self.block._changes:
             changes = self.block._changes.popleft()
             self.block.apply(changes)
-            self.changes.append((self.items - 1 if items else self.items, changes))
-        began = perf_counter()
-        try:
-            return function(*items)
-        except Exception as error:
-            raise self._failed(error, items) from error
-        finally:
-            self.busy_s += perf_counter() - began
+            self.changes.append((self.items, changes))
+        for outlet in self._outlets:
+            outlet.forget()
 
-    def _take(self) -> tuple[Any, ...] | None:
-        """One item of every input; empty where some have yet to come, None at the end of the streams."""
-        inputs = self.inputs
-        for wire in inputs:
-            if not wire.items:
-                break
-        else:
-            return tuple([w.take() for w in inputs])
-        if not all(w.items or w.closed for w in inputs):
-            return ()
+    def _ended(self) -> bool:
+        """Whether all inputs have ended; False where items are still to come."""
+        ended = [w for w in self.inputs if w.ended]
+        if not ended or not all(w.items or w.closed for w in self.inputs):
+            return False
         # An item may have come between the two looks.
-        ended = [w for w in inputs if w.ended]
-        going = [w for w in inputs if not w.ended]
-        if ended and going:
+        going = [w for w in self.inputs if not w.ended]
+        if going:
             raise BlockError(
                 self.label,
                 self.items,
@@ -179,71 +240,17 @@ class Stage:
                 f"{ended[0].label} ended after {self.items} items and {going[0].label} goes on; "
                 "the streams of one block must have the same number of items.",
             )
-        return () if going else None
+        return True
 
-    def _send(self, result: Any, items: tuple[Any, ...]) -> Iterator[Wait]:
-        """Put what a call gave on the wires."""
-        if self._yields or isinstance(result, Generator):
-            yield from self._drain(iter(()) if result is None else iter(result), items)
-        elif len(self._wires) == 1:
-            yield from self._put(*self._wires[0], result)
-        elif self._wires:
-            if not isinstance(result, tuple) or len(result) != len(self._wires):
-                raise self._failed(ValueError(f"work must return a tuple of {len(self._wires)} items"), items)
-            for (port, wires), item in zip(self._wires, result, strict=True):
-                yield from self._put(port, wires, item)
-
-    def _drain(self, iterator: Iterator[Any], items: tuple[Any, ...]) -> Iterator[Wait]:
-        """Send what an iterator gives; it is closed before the block is stopped, whatever happens."""
-        try:
-            while self.inputs or self.control.may_send(self.items):
-                out = self._call(lambda *_: next(iterator, _END), *items)
-                if out is _END:
-                    return
-                if not self.inputs:
-                    self.items += 1
-                if len(self._wires) == 1:
-                    yield from self._put(*self._wires[0], out)
-                elif self._wires:
-                    port, item = _named(self, out)
-                    yield from self._put(port, self.outputs.get(port.name, []), item)
-                if not self.inputs and self.items % TURN == 0:
-                    yield Wait(self, None)  # always ready: lets the others have their turn
-        finally:
-            if isinstance(iterator, Generator):
-                iterator.close()
-
-    def _put(self, port: Out, wires: list[Wire], item: Any) -> Iterator[Wait]:
-        self._check(port, item)
-        for wire in wires:
-            if wire.full:
-                yield Wait(self, wire)
-            wire.put(item)
-
-    def _check(self, port: Out, item: Any) -> None:
-        wrong = mismatch(item, port.kind)
-        if wrong:
-            raise BlockError(self.label, self.items - 1, "", f"its output {port.name} sent a wrong item: {wrong}.")
-        self.elements += size(item)
-
-    def _failed(self, error: Exception, items: tuple[Any, ...]) -> BlockError:
-        got = ", ".join(describe(i, p.kind) for i, p in zip(items, self.block.inputs(), strict=False))
-        return BlockError(self.label, max(self.items - 1, 0) if items else self.items, got, _reason(error))
+    def _failed(self, error: Exception, given: Items, during: str = "") -> BlockError:
+        """The error with what is known of it. An item is counted when it is done, so `items` is the one at work."""
+        if isinstance(error, ItemError):
+            return BlockError(self.label, self.items, "", str(error))
+        got = ", ".join(describe(i, p.kind) for i, p in zip(given, self.block.inputs(), strict=False))
+        return BlockError(self.label, self.items, got, _reason(error, during))
 
 
-_END = object()
-TURN = 16  # items that a source sends before the inline engine looks at the other blocks
-
-
-def _named(stage: Stage, out: Any) -> tuple[Out, Any]:
-    """The port and item of a `(port, item)` pair, from a block with several outputs."""
-    if isinstance(out, tuple) and len(out) == 2:
-        port = getattr(out[0], "port", out[0])
-        if isinstance(port, Out):
-            return port, out[1]
-    kinds = ", ".join(f"{p.name} ({type_name(p.kind)})" for p in stage.block.outputs())
-    raise BlockError(stage.label, stage.items, "", f"work must yield (port, item) pairs for its outputs {kinds}.")
-
-
-def _reason(error: Exception) -> str:
-    return str(error) if isinstance(error, FlowError) else f"{error} (from {type(error).__name__})"
+def _reason(error: Exception, during: str = "") -> str:
+    if isinstance(error, FlowError):
+        return f"{error} ({during})" if during else str(error)
+    return f"{error} (from {type(error).__name__}{f', {during}' if during else ''})"

@@ -29,7 +29,8 @@ check: setup  ## formatting, lint, types
 	$(BIN)/ruff check .
 	$(BIN)/mypy -p lgvsc_flow
 
-bench: setup  ## throughput of the PHY blocks beside their peers
+bench: setup  ## the runtime and the PHY blocks beside their peers; wants an idle machine
+	$(BIN)/python benchmarks/runtime.py
 	$(BIN)/python benchmarks/phy_throughput.py
 
 clean:  ## remove the virtual environment and all results

@@ -1,0 +1,260 @@
+"""What `runtime.py` measures: each case is ours, its peers, and what is to be reached.
+
+Ours and the peers are child processes that print one line of JSON; see `runtime_graphs.py` and `gnuradio/harness.py`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["CASES", "Case", "Job", "Target", "figures", "theory_ber"]
+
+Values = Mapping[str, float]
+ESN0_DB = 15.0
+BER_TOLERANCE = 0.02
+TUNED = {"GR_CONF_DEFAULT_BUFFER_SIZE": "262144"}
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a row is to reach. `holds` sees the medians of ours and of the peer, which is empty where there is none."""
+
+    text: str
+    holds: Callable[[Values, Values], bool]
+    needs_peer: bool = False
+
+
+@dataclass(frozen=True)
+class Job:
+    """A child process that measures: `script` in benchmarks/, run by this Python, or by GNU Radio's in gnuradio/."""
+
+    label: str
+    script: str
+    arguments: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    cores: int = 1
+    timed: bool = True  # takes --seconds
+    target: Target | None = None  # what ours is to reach beside this peer
+
+    @property
+    def of_gnuradio(self) -> bool:
+        return self.script.startswith("gnuradio/")
+
+
+@dataclass(frozen=True)
+class Case:
+    """Ours and its peers. `kind` says what the numbers are made into, `by` which of them stands in the table.
+
+    There is one row per peer, so a case has at least one.
+    """
+
+    name: str
+    what: str
+    kind: str  # cost, rate, seconds, memory
+    ours: Job
+    peers: tuple[Job, ...] = ()
+    by: str = "cpu"
+    of: str = "samples"
+    target: Target | None = None  # in the row of the first peer
+
+    @property
+    def unit(self) -> str:
+        clock = "CPU " if self.by == "cpu" else ""
+        units = {"cost": f"{clock}us/call", "rate": f"M {self.of}/{clock}s", "seconds": f"{clock}s", "memory": "MiB"}
+        return units[self.kind]
+
+    @property
+    def lower_is_better(self) -> bool:
+        return self.kind != "rate"
+
+
+def figures(kind: str, raw: Mapping[str, Any]) -> dict[str, float]:
+    """What a child measured, in the units of its row; bit error rates and the like go along."""
+    found = {k: float(v) for k, v in raw.items() if isinstance(v, (int, float))}
+    if kind in ("cost", "rate"):
+        for name in ("cpu", "wall"):
+            spent = found[f"{name}_s"]
+            found[name] = 1e6 * spent / found["count"] if kind == "cost" else found["count"] / spent / 1e6
+    elif kind == "seconds":
+        found["cpu"], found["wall"] = found["cpu_s"], found["wall_s"]
+    return found
+
+
+def theory_ber(esn0_db: float) -> float:
+    """Bit error rate of Gray-labelled 16-QAM over AWGN with hard decisions.
+
+    Each dimension is 4-PAM at levels 1 and 3 (times 1/sqrt(10)), with the sign and the size as its two bits.
+    """
+    half = math.sqrt(10 ** (esn0_db / 10) / 10)
+
+    def above(levels: int) -> float:
+        return 0.5 * math.erfc(levels * half)
+
+    return (3 * above(1) + 2 * above(3) - above(5)) / 4
+
+
+def _ours(label: str, graph: str, engine: str, *more: str, cores: int = 1, timed: bool = True) -> Job:
+    return Job(label, "runtime_graphs.py", (graph, "--engine", engine, *more), cores=cores, timed=timed)
+
+
+def _calls(kind: str, blocks: int) -> Job:
+    named = {"python": "Python", "cpp": "C++"}[kind]
+    arguments = ("--kind", kind, "--blocks", str(blocks))
+    return Job(f"GNU Radio, {named}, chain of {blocks}", "gnuradio/calls.py", arguments)
+
+
+def _at_most(limit: float, unit: str, by: str = "cpu") -> Target:
+    return Target(f"<= {limit:g} {unit}", lambda ours, _: ours[by] <= limit)
+
+
+def _times(factor: float, by: str = "cpu") -> Target:
+    return Target(f">= {factor:g}x", lambda ours, peer: ours[by] >= factor * peer[by], needs_peer=True)
+
+
+def _elementwise(cores: int, tuned: bool, target: Target | None = None) -> Job:
+    label = f"GNU Radio, {'256 KiB buffers' if tuned else 'defaults'}"
+    return Job(label, "gnuradio/elementwise.py", env=TUNED if tuned else {}, cores=cores, target=target)
+
+
+def _same_ber(ours: Values, peer: Values) -> bool:
+    want = theory_ber(ESN0_DB)
+    return all(abs(values["ber"] / want - 1) <= BER_TOLERANCE for values in (ours, peer))
+
+
+def _modem(decision: str, factor: float | None) -> Job:
+    target = None
+    if factor is not None:
+        target = Target(
+            f">= {factor:g}x, BER of both within {100 * BER_TOLERANCE:g} % of theory",
+            lambda ours, peer: ours["cpu"] >= factor * peer["cpu"] and _same_ber(ours, peer),
+            needs_peer=True,
+        )
+    arguments = ("--esn0-db", str(ESN0_DB), "--decision", decision)
+    return Job("GNU Radio, defaults", "gnuradio/qam.py", arguments, target=target)
+
+
+def _start(limit: float) -> Target:
+    text = f"<= {limit:g} s, no model library imported"
+    return Target(text, lambda ours, _: ours["wall"] <= limit and ours["heavy"] == 0)
+
+
+def _flat(engine: str, few: int = 500) -> Case:
+    """Memory over few bursts and over a hundred times as many."""
+
+    def holds(ours: Values, peer: Values) -> bool:
+        return all(abs(ours[what] / peer[what] - 1) <= 0.05 for what in ("peak", "end"))
+
+    target = Target("peak and end within 5 %", holds, needs_peer=True)
+    long, short = (_ours(f"{n} bursts", "hard", engine, "--memory", str(n), timed=False) for n in (100 * few, few))
+    peer = Job(f"ours, {short.label}", short.script, short.arguments, timed=False, target=target)
+    what = f"resident memory, {100 * few} bursts, {engine}"
+    return Case(f"memory-{engine}", what, "memory", long, (peer,), by="peak")
+
+
+PEER_CALLS = (_calls("python", 1), _calls("python", 9), _calls("cpp", 9))
+NINE = "nine element-wise blocks"
+MODEM = "16-QAM, AWGN, BER"
+START = (Job("GNU Radio, three blocks", "gnuradio/start.py", timed=False),)
+
+CASES = (
+    Case(
+        "call-inline",
+        "a do-nothing block's call, 64 items, inline",
+        "cost",
+        _ours("ours", "call", "inline"),
+        PEER_CALLS,
+        target=_at_most(2, "us"),
+    ),
+    Case(
+        "call-threads",
+        "a do-nothing block's call, 64 items, threads",
+        "cost",
+        _ours("ours", "call", "threads"),
+        PEER_CALLS,
+        target=_at_most(10, "us"),
+    ),
+    Case(
+        "elementwise-threads",
+        f"{NINE}, threads, one core",
+        "rate",
+        _ours("ours", "elementwise", "threads"),
+        (_elementwise(1, False, _times(1)), _elementwise(1, True)),
+    ),
+    Case(
+        "elementwise-inline",
+        f"{NINE}, inline, one core",
+        "rate",
+        _ours("ours", "elementwise", "inline"),
+        (_elementwise(1, False, _times(1)), _elementwise(1, True)),
+    ),
+    Case(
+        "elementwise-short-wires",
+        f"{NINE}, inline, capacity=4, one core",
+        "rate",
+        _ours("ours", "elementwise", "inline", "--capacity", "4"),
+        (_elementwise(1, False), _elementwise(1, True)),
+    ),
+    Case(
+        "elementwise-two-cores",
+        f"{NINE}, threads, two cores",
+        "rate",
+        _ours("ours", "elementwise", "threads", cores=2),
+        (_elementwise(2, False), _elementwise(2, True)),
+        by="wall",
+    ),
+    Case(
+        "modem-hard",
+        f"{MODEM}, hard decision, threads, one core",
+        "rate",
+        _ours("ours", "hard", "threads"),
+        (_modem("hard", 10),),
+        of="symbols",
+    ),
+    Case(
+        "modem-hard-inline",
+        f"{MODEM}, hard decision, inline, one core",
+        "rate",
+        _ours("ours", "hard", "inline"),
+        (_modem("hard", None),),
+        of="symbols",
+    ),
+    Case(
+        "modem-soft",
+        f"{MODEM}, soft decision, threads, one core",
+        "rate",
+        _ours("ours", "soft", "threads"),
+        (_modem("soft", None),),
+        of="symbols",
+    ),
+    Case(
+        "start-plain",
+        "process start to end of run, three own blocks",
+        "seconds",
+        Job("ours", "start_plain.py", timed=False),
+        START,
+        by="wall",
+        target=_start(0.8),
+    ),
+    Case(
+        "start-modem",
+        "process start to end of run, three toolkit blocks",
+        "seconds",
+        Job("ours", "start_modem.py", timed=False),
+        START,
+        by="wall",
+        target=_start(0.8),
+    ),
+    _flat("inline"),
+    _flat("threads"),
+    Case(
+        "scaling",
+        "four heavy blocks, threads on two cores",
+        "rate",
+        _ours("ours", "heavy", "threads", cores=2),
+        (_ours("ours, inline on one core", "heavy", "inline"),),
+        by="wall",
+    ),
+)

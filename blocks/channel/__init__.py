@@ -6,14 +6,22 @@ from lgvsc_flow.lazy import exports
 
 if TYPE_CHECKING:
     from lgvsc_flow.blocks.channel.awgn import AwgnChannel
+    from lgvsc_flow.blocks.channel.dispersed import Dispersed
+    from lgvsc_flow.blocks.channel.doppler import JakesChannel
     from lgvsc_flow.blocks.channel.equalizer import Equalizer
     from lgvsc_flow.blocks.channel.rayleigh import RayleighChannel
+    from lgvsc_flow.blocks.channel.rician import RicianChannel
+    from lgvsc_flow.blocks.channel.tdl import TdlChannel
 
 __getattr__, __dir__, __all__ = exports(
     __name__,
     {
         "awgn": ["AwgnChannel"],
+        "dispersed": ["Dispersed"],
+        "doppler": ["JakesChannel"],
         "equalizer": ["Equalizer"],
         "rayleigh": ["RayleighChannel"],
+        "rician": ["RicianChannel"],
+        "tdl": ["TdlChannel"],
     },
 )

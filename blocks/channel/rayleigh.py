@@ -5,19 +5,29 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+from numba import njit
 
 from lgvsc_flow import Block, In, Out, setting
 from lgvsc_flow.blocks.channel.awgn import add_noise, noise_variance
+from lgvsc_flow.blocks.random_kernels import NoiseStream
 from lgvsc_flow.items import Received, Symbols
 
 __all__ = ["RayleighChannel", "fading"]
 
 
-def fading(symbols: int, coherence: int, rng: np.random.Generator) -> np.ndarray:
+def fading(symbols: int, coherence: int, rng: np.random.Generator | NoiseStream) -> np.ndarray:
     """Gains h ~ CN(0, 1), E|h|^2 = 1: complex64 [symbols], constant over runs of `coherence` symbols."""
-    blocks = -(-symbols // coherence)
-    draws = rng.standard_normal(2 * blocks, dtype=np.float32) * np.float32(np.sqrt(0.5))
-    return np.repeat(draws.view(np.complex64), coherence)[:symbols]
+    stream = rng if isinstance(rng, NoiseStream) else NoiseStream(rng)
+    draws = stream.add(np.zeros(-(-symbols // coherence), np.complex64), 1.0)
+    return _spread(draws, coherence, symbols)
+
+
+@njit(nogil=True, cache=True)
+def _spread(draws: np.ndarray, coherence: int, symbols: int) -> np.ndarray:
+    gain = np.empty(symbols, np.complex64)
+    for block in range(draws.size):
+        gain[block * coherence : min((block + 1) * coherence, symbols)] = draws[block]
+    return gain
 
 
 class RayleighChannel(Block):
@@ -27,7 +37,7 @@ class RayleighChannel(Block):
     is given h of every symbol (perfect channel knowledge).
     """
 
-    symbols = In(Symbols, "n")
+    symbols = In(Symbols, "n", finite=True)
     received = Out(Received, "n")
 
     esn0_db: float = setting(
@@ -35,12 +45,16 @@ class RayleighChannel(Block):
     )
     coherence: int = setting(64, ge=1, unit="symbols", doc="length of a fading block")
     symbol_count: int = dataclasses.field(default=0, init=False)
+    _gains: NoiseStream | None = dataclasses.field(default=None, init=False)
+    _noise: NoiseStream | None = dataclasses.field(default=None, init=False)
 
     def start(self) -> None:
-        self.symbol_count = 0
+        self.symbol_count, self._gains, self._noise = 0, None, None
 
     def work(self, symbols: np.ndarray) -> Received:
+        if self._gains is None or self._noise is None:
+            self._gains, self._noise = NoiseStream(self.rng), NoiseStream(self.rng)
         self.symbol_count += symbols.size
-        gain = fading(symbols.size, self.coherence, self.rng)
+        gain = fading(symbols.size, self.coherence, self._gains)
         variance = noise_variance(self.esn0_db)
-        return Received(add_noise(gain * symbols, float(variance), self.rng), gain, np.array(variance))
+        return Received(add_noise(gain * symbols, float(variance), self._noise), gain, np.array(variance))

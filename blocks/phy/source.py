@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from lgvsc_flow import Block, Out, setting
+from lgvsc_flow.blocks.random_kernels import BitStream
 from lgvsc_flow.items import Bits
 
 __all__ = ["RandomBits"]
@@ -21,6 +22,6 @@ class RandomBits(Block):
     count: int = setting(1, ge=0, doc="bursts to send")
 
     def work(self) -> Iterator[np.ndarray]:
+        stream = BitStream(self.rng)
         for _ in range(self.count):
-            words = np.frombuffer(self.rng.bytes((self.n + 7) // 8), np.uint8)
-            yield np.unpackbits(words, count=self.n)
+            yield stream.take(self.n)

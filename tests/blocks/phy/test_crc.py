@@ -23,6 +23,14 @@ def test_ethernet_sends_bytes_lowest_bit_first():
     assert int(sent[::-1], 2) == 0xCBF43926
 
 
+def test_crc11_divides_by_its_published_generator():
+    """D^11 + D^10 + D^9 + D^5 + 1 (TS 38.212, clause 5.1): its multiples leave nothing, and D^11 leaves the rest."""
+    generator = np.zeros(12, np.uint8)
+    generator[[0, 1, 2, 6, 11]] = 1
+    assert crc(generator, "11") == 0
+    assert crc(np.array([1], np.uint8), "11") == 0b11000100001
+
+
 def long_division(bits, code):
     """The remainder by schoolbook division over GF(2), preset by inverting the first bits."""
     work = [int(b) for b in bits] + [0] * code.bits
@@ -42,6 +50,19 @@ def test_every_length_against_long_division(name):
     for n in [*range(32, 50), 299, 300, 1001]:
         bits = rng.integers(0, 2, n, dtype=np.uint8)
         assert crc(bits, name) == long_division(bits, CRCS[name])
+
+
+@pytest.mark.parametrize("name", list(CRCS))
+def test_blocks_at_every_alignment_and_from_any_layout(name):
+    """Blocks follow each other without padding, so that a whole word of bits may begin anywhere in memory."""
+    length = CRCS[name].bits
+    for block in (1, 63, 64, 65, 131):
+        bits = np.random.default_rng(block).integers(0, 2, 9 * block, dtype=np.uint8)
+        coded = append_crc(bits, block, name).reshape(9, -1)
+        for word, row in zip(bits.reshape(9, -1), coded, strict=True):
+            assert crc(word, name) == int("".join(map(str, row[-length:])), 2)
+        spread = np.repeat(coded.ravel(), 2)[::2]
+        assert check_crc(spread, block, name)[1].all()
 
 
 @pytest.mark.parametrize("name", list(CRCS))

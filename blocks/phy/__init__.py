@@ -7,10 +7,12 @@ from lgvsc_flow.lazy import exports
 if TYPE_CHECKING:
     from lgvsc_flow.blocks.phy.crc import CrcAppend, CrcCheck
     from lgvsc_flow.blocks.phy.decision import HardDecision
+    from lgvsc_flow.blocks.phy.estimation import ChannelEstimator
     from lgvsc_flow.blocks.phy.interleaver import Deinterleaver, Interleaver
     from lgvsc_flow.blocks.phy.ldpc.blocks import LdpcDecoder, LdpcEncoder
     from lgvsc_flow.blocks.phy.mcs import Mcs, choose_mcs
     from lgvsc_flow.blocks.phy.mux import TimeDemultiplexer, TimeMultiplexer
+    from lgvsc_flow.blocks.phy.ofdm import OfdmDemodulator, OfdmModulator, nr_numerology
     from lgvsc_flow.blocks.phy.packet import Depacketizer, NoPayload, Packetizer
     from lgvsc_flow.blocks.phy.qam import QamDemodulator, QamModulator
     from lgvsc_flow.blocks.phy.repeat import BitRepeat, LlrCombine
@@ -21,10 +23,12 @@ __getattr__, __dir__, __all__ = exports(
     {
         "crc": ["CrcAppend", "CrcCheck"],
         "decision": ["HardDecision"],
+        "estimation": ["ChannelEstimator"],
         "interleaver": ["Deinterleaver", "Interleaver"],
         "ldpc.blocks": ["LdpcDecoder", "LdpcEncoder"],
         "mcs": ["Mcs", "choose_mcs"],
         "mux": ["TimeDemultiplexer", "TimeMultiplexer"],
+        "ofdm": ["OfdmDemodulator", "OfdmModulator", "nr_numerology"],
         "packet": ["Depacketizer", "NoPayload", "Packetizer"],
         "qam": ["QamDemodulator", "QamModulator"],
         "repeat": ["BitRepeat", "LlrCombine"],

@@ -2,58 +2,48 @@
 
 from __future__ import annotations
 
-import string
 from collections import defaultdict
-from dataclasses import dataclass
-from fractions import Fraction
-from functools import partial
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import networkx as nx
 
 from lgvsc_flow.block import Block
 from lgvsc_flow.items import AnyItem, ItemType, type_name
-from lgvsc_flow.ports import BoundPort, Demand, Port
+from lgvsc_flow.ports import BoundPort
+from lgvsc_flow.propagate import Flow, propagate
 from lgvsc_flow.registry import bridges
-from lgvsc_flow.shapes import ShapeError, evaluate, solve
 
 if TYPE_CHECKING:
     from lgvsc_flow.graph import Graph
 
-__all__ = ["problems"]
-
-
-@dataclass(frozen=True)
-class _Trait:
-    value: str
-    origin: str  # "QamModulator.order=16", or the block's name
-
-
-@dataclass(frozen=True)
-class _Rate:
-    """Items on a wire: `ratio` for each one that `origin` (a source, or an output of rate `many`) sends."""
-
-    origin: str
-    ratio: Fraction
-
-
-@dataclass
-class _Flow:
-    """What is known of the items on an output port: size, traits, rate, and how the size came about."""
-
-    size: int | None
-    traits: dict[str, _Trait]
-    rate: _Rate
-    chain: tuple[str, ...]
+__all__ = ["flows", "problems", "sizes"]
 
 
 def problems(graph: Graph) -> list[str]:
     """Every wiring problem of a graph, one line each; an empty list means that it may run."""
-    found = [*_names(graph), *_inputs(graph), *_types(graph)]
-    cycles = _cycles(graph)
-    if cycles:
-        return found + cycles
-    return found + _propagate(graph)
+    return [*_names(graph), *_inputs(graph), *_types(graph), *_cycles(graph), *flows(graph)[1]]
+
+
+def sizes(graph: Graph) -> dict[tuple[Block, str], int | None]:
+    """The burst size on each output port, by block and port name; None where it is not known before the run."""
+    return {end: flow.size for end, flow in flows(graph)[0].items()}
+
+
+def flows(graph: Graph) -> tuple[dict[tuple[Block, str], Flow], list[str]]:
+    """What is known of the items on each output port, and the problems found on the way there.
+
+    Wires that are wrong by themselves (in a cycle, one of several into one input, of a type the input does not take)
+    tell nothing about sizes; wires in a cycle or with a rival tell nothing at all.
+    """
+    rivals = {taker for taker, senders in _writers(graph).items() if len(senders) > 1}
+    order = nx.MultiDiGraph()
+    order.add_nodes_from(graph.nx)
+    parts = {block: n for n, part in enumerate(nx.strongly_connected_components(graph.nx)) for block in part}
+    for sender, taker, data in graph.nx.edges(data=True):
+        if parts[sender] != parts[taker] and (taker, data["taker"].name) not in rivals:
+            order.add_edge(sender, taker, **data, fits=_fits(data["sender"].kind, data["taker"].kind))
+    return propagate(order)
 
 
 def _names(graph: Graph) -> list[str]:
@@ -67,12 +57,17 @@ def _names(graph: Graph) -> list[str]:
     ]
 
 
-def _inputs(graph: Graph) -> list[str]:
-    if not graph.nx:
-        return ["it has no blocks. Wire some with graph.connect."]
+def _writers(graph: Graph) -> dict[tuple[Block, str], list[BoundPort]]:
     writers: dict[tuple[Block, str], list[BoundPort]] = defaultdict(list)
     for sender, taker in graph.wires():
         writers[taker.block, taker.port.name].append(sender)
+    return writers
+
+
+def _inputs(graph: Graph) -> list[str]:
+    if not graph.nx:
+        return ["it has no blocks. Wire some with graph.connect."]
+    writers = _writers(graph)
     found = []
     for block in graph.nx.nodes:
         for port in block.inputs():
@@ -106,144 +101,10 @@ def _fits(sent: ItemType, taken: ItemType) -> bool:
     return sent is taken
 
 
-def _cycles(graph: Graph) -> list[str]:
-    found = []
+def _cycles(graph: Graph) -> Iterator[str]:
     for part in nx.strongly_connected_components(graph.nx):
         if len(part) == 1 and not graph.nx.has_edge(*(list(part) * 2)):
             continue
         loop = [edge[0] for edge in nx.find_cycle(graph.nx.subgraph(part))]
         path = " -> ".join(b.name for b in [*loop, loop[0]])
-        found.append(f"cycle: {path}. A loop lives inside one block.")
-    return found
-
-
-def _propagate(graph: Graph) -> list[str]:
-    """Carry sizes, traits and rates from the sources onwards, and compare them with what inputs take."""
-    found: list[str] = []
-    flows: dict[tuple[Block, str], _Flow] = {}
-    for block in nx.topological_sort(graph.nx):
-        dims: dict[str, int] = {}
-        traits: dict[str, _Trait] = {}
-        arriving: dict[str, _Flow] = {}
-        for sender, _, data in graph.nx.in_edges(block, data=True):
-            port: Port = data["taker"]
-            wire = f"{sender.name}.{data['sender'].name} -> {block.name}.{port.name}"
-            flow = arriving[wire] = flows[sender, data["sender"].name]
-            clashes = _demands(wire, block, port, flow.traits)
-            # What an input demands it also takes away: behind a demodulator there is no constellation.
-            passing = {name: trait for name, trait in flow.traits.items() if name not in port.traits}
-            found += [*clashes, *_merge(block, traits, passing)]
-            # Sizes behind a clash would only repeat it.
-            if flow.size is not None and not clashes and _fits(data["sender"].kind, port.kind):
-                found += [_chained(p, flow.chain) for p in _bind(wire, block, port, flow.size, dims)]
-        found += _rates(block, arriving)
-        chain = next((f.chain for f in arriving.values() if f.size is not None), ())
-        for out in block.outputs():
-            known = None
-            try:
-                known = evaluate(out.shape, partial(_value, block, dims))
-            except ShapeError as error:
-                problem = f"{block.name}.{out.name}: its size {out.shape} does not come out: {error}."
-                found.append(_chained(problem, chain))
-            own = {k: _Trait(_filled(block, t), _origin(block, t)) for k, t in out.traits.items() if isinstance(t, str)}
-            name = f"{block.name}.{out.name}"
-            flows[block, out.name] = _Flow(
-                known,
-                {**traits, **own},
-                _sent(name, out, arriving),
-                () if known is None else (*chain, f"{name} {known}"),
-            )
-    return found
-
-
-def _chained(problem: str, chain: tuple[str, ...]) -> str:
-    return f"{problem} Sizes from the source: {', '.join(chain)}." if len(chain) > 1 else problem
-
-
-def _rates(block: Block, arriving: dict[str, _Flow]) -> list[str]:
-    """The balance of a join: all its inputs must bring equally many items, as far as that is known beforehand."""
-    first: dict[str, tuple[str, Fraction]] = {}
-    found = []
-    for wire, flow in arriving.items():
-        other, ratio = first.setdefault(flow.rate.origin, (wire, flow.rate.ratio))
-        if ratio != flow.rate.ratio:
-            found.append(
-                f"{block.name}: its inputs come at different rates: for each item of {flow.rate.origin}, "
-                f"{other} brings {ratio} and {wire} brings {flow.rate.ratio}."
-            )
-    return found
-
-
-def _sent(name: str, out: Port, arriving: dict[str, _Flow]) -> _Rate:
-    if not arriving or out.ratio is None:
-        return _Rate(name, Fraction(1))
-    rate = next(iter(arriving.values())).rate
-    return _Rate(rate.origin, rate.ratio * out.ratio)
-
-
-def _value(block: Block, dims: dict[str, int], name: str) -> int | None:
-    value = getattr(block, name, None)
-    if isinstance(value, int):
-        return value
-    return dims.get(name)
-
-
-def _bind(wire: str, block: Block, port: Port, size: int, dims: dict[str, int]) -> list[str]:
-    def lookup(name: str) -> int | None:
-        return _value(block, dims, name)
-
-    try:
-        solved = solve(port.shape, size, lookup)
-        if solved:
-            dims[solved[0]] = solved[1]
-        expected = evaluate(port.shape, lookup)
-    except ShapeError as error:
-        return [f"{wire}: bursts of {size} elements, {error}."]
-    if expected is not None and expected != size:
-        return [f"{wire}: bursts of {size} elements, {block.name} takes {expected} ({port.shape})."]
-    return []
-
-
-def _demands(wire: str, block: Block, port: Port, traits: dict[str, _Trait]) -> list[str]:
-    found = []
-    for name, demand in port.traits.items():
-        arriving = traits.get(name)
-        template = demand.value if isinstance(demand, Demand) else demand
-        if arriving is None or arriving.value == _filled(block, template):
-            continue
-        if isinstance(demand, Demand):
-            found.append(f"{wire}: {_filled(block, demand.message, found=arriving.value)}")
-            continue
-        used = _used(block, template)
-        found.append(
-            f"{wire}: {name} is {arriving.value} (set by {arriving.origin}), "
-            f"{block.name} takes {_filled(block, template)}{f' ({used})' if used else ''}."
-        )
-    return found
-
-
-def _merge(block: Block, traits: dict[str, _Trait], arriving: dict[str, _Trait]) -> list[str]:
-    found = []
-    for name, trait in arriving.items():
-        other = traits.setdefault(name, trait)
-        if other.value != trait.value:
-            found.append(
-                f"{block.name}: its inputs disagree on {name}: {other.value} (set by {other.origin}) "
-                f"and {trait.value} (set by {trait.origin})."
-            )
-    return found
-
-
-def _filled(block: Block, template: str, **extra: str) -> str:
-    fields = {f for _, f, _, _ in string.Formatter().parse(template) if f}
-    return template.format(**{f: extra[f] if f in extra else getattr(block, f) for f in fields})
-
-
-def _used(block: Block, template: str) -> str:
-    fields = [f for _, f, _, _ in string.Formatter().parse(template) if f]
-    return ", ".join(f"{f}={getattr(block, f)}" for f in fields)
-
-
-def _origin(block: Block, template: str | Demand) -> str:
-    used = _used(block, template) if isinstance(template, str) else ""
-    return f"{block.name}.{used}" if used else block.name
+        yield f"cycle: {path}. A loop lives inside one block."

@@ -55,8 +55,9 @@ def test_sizes_that_do_not_divide():
     graph = Graph()
     graph.connect(Source(n=9), Split())
     assert wrong(graph) == [
-        "Split.first: its size n // 2 does not come out: 9 // 2 leaves a remainder.",
-        "Split.second: its size n // 2 does not come out: 9 // 2 leaves a remainder.",
+        f"Split.{port}: its size n // 2 does not come out: 9 // 2 leaves a remainder. "
+        "Sizes from the source: Source.bits 9."
+        for port in ("first", "second")
     ]
 
 
@@ -142,8 +143,8 @@ def test_inputs_that_disagree():
     graph.connect(source, Modulate(order=4), add.a)
     graph.connect(source, Modulate(order=16), add.b)
     assert wrong(graph) == [
-        "Add: its inputs disagree on constellation: 4-QAM (set by Modulate.order=4) "
-        "and 16-QAM (set by Modulate-2.order=16)."
+        "Add: its inputs disagree on constellation: Modulate.symbols -> Add.a brings 4-QAM (set by Modulate.order=4) "
+        "and Modulate-2.symbols -> Add.b brings 16-QAM (set by Modulate-2.order=16)."
     ]
 
 

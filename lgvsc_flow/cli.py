@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lgvsc_flow.errors import FlowError
-from lgvsc_flow.files import plain_yaml
+from lgvsc_flow.plain import plain_yaml
 from lgvsc_flow.graph import Graph
 from lgvsc_flow.items import type_name
 

@@ -10,7 +10,8 @@ wires:
 - RandomBits.bits -> meter.sent
 ```
 
-A file is data: it is read by YAML's safe loader, and names only blocks that are installed.
+A file is data: it is read by YAML's safe loader, and names only blocks that are installed. Of YAML's anchors those of
+plain values may be used (`order: &o 16`, `order: *o`), so that no short file stands for a huge one.
 """
 
 from __future__ import annotations
@@ -25,16 +26,20 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from lgvsc_flow.block import Block
+from lgvsc_flow.check import problems as wiring_problems
 from lgvsc_flow.errors import GraphFileError, SettingError
+from lgvsc_flow.plain import plain_yaml
 from lgvsc_flow.ports import BoundPort, In, Out
-from lgvsc_flow.registry import known_blocks
+from lgvsc_flow.registry import BlockNameError, find_block, known_blocks
 
 if TYPE_CHECKING:
     from lgvsc_flow.graph import Graph
 
-__all__ = ["load", "plain_yaml", "save"]
+__all__ = ["load", "save"]
 
 PLAIN = (bool, int, float, str, type(None))
+MAX_BYTES = 2**20  # of a graph file: some ten thousand blocks
+MAX_SHOWN = 400  # characters of a value in a message
 
 
 def save(graph: Graph, path: str | Path) -> None:
@@ -46,7 +51,11 @@ def save(graph: Graph, path: str | Path) -> None:
     blocks = {}
     for block in graph.blocks:
         kind = type(block).__name__
-        if known_blocks().get(kind) is not type(block):
+        try:
+            installed = find_block(kind)
+        except BlockNameError as error:
+            raise SettingError(f"{block.name}: {error}") from None
+        if installed is not type(block):
             raise SettingError(f"{block.name}: {kind} is no installed block, so a file cannot name it")
         blocks[block.name] = {"block": kind} | {k: _plain(block, k, v) for k, v in block.settings.items()}
     wires = [f"{sender} -> {taker}" for sender, taker in graph.wires()]
@@ -64,12 +73,12 @@ def load(path: str | Path, changes: Mapping[str, Any] | None = None) -> Graph:
         changes: settings to change, by `Block.setting`.
 
     Raises:
-        GraphFileError: with every problem of the file.
+        GraphFileError: with every problem of the file, and of the wiring as far as the file says it.
     """
     from lgvsc_flow.graph import Graph
 
     problems: list[str] = []
-    data = _read(path)
+    data = _read(path, problems)
     sections = _settings(data, changes or {}, problems)
     graph = Graph(str(data.get("graph", Path(path).stem)), seed=_seed(data, problems))
     blocks: dict[str, Block] = {}
@@ -77,26 +86,18 @@ def load(path: str | Path, changes: Mapping[str, Any] | None = None) -> Graph:
         block = _build(name, kind, settings, problems)
         if block is not None:
             blocks[name] = graph.add(block)
+    unwired = set()  # inputs whose wire the file names and which could not be laid
     for wire in data.get("wires") or []:
         ends = [_end(str(wire), text, kind, blocks, sections, problems) for text, kind in _halves(str(wire), problems)]
         if len(ends) == 2 and ends[0] and ends[1]:
             graph.connect(*[e for e in ends if e])
+        elif len(ends) == 2 and ends[1]:
+            unwired.add(f"{ends[1]}: nothing is connected;")
     if problems:
-        raise GraphFileError(str(path), problems)
+        if blocks:
+            problems += [p for p in wiring_problems(graph) if not any(map(p.startswith, unwired))]
+        raise GraphFileError(str(path), [_short(p) for p in problems])
     return graph
-
-
-def plain_yaml(text: str, where: str) -> Any:
-    """YAML text as plain data, by the safe loader.
-
-    Raises:
-        GraphFileError: it is no such text.
-    """
-    try:
-        return yaml.safe_load(text)
-    # The loader makes dates and numbers by itself, and recurses for every bracket.
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise GraphFileError(where, [f"it cannot be read: {' '.join(str(error).split())}."]) from None
 
 
 def _plain(block: Block, name: str, value: Any) -> Any:
@@ -109,14 +110,18 @@ def _plain(block: Block, name: str, value: Any) -> Any:
     return value
 
 
-def _read(path: str | Path) -> dict[str, Any]:
+def _read(path: str | Path, problems: list[str]) -> dict[str, Any]:
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        with Path(path).open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise GraphFileError(str(path), [f"it is larger than {MAX_BYTES // 2**20} MiB; no graph file is."])
+        text = content.decode("utf-8")
     except FileNotFoundError:
         raise GraphFileError(str(path), ["the file does not exist."]) from None
     except (OSError, UnicodeDecodeError) as error:
         raise GraphFileError(str(path), [f"it cannot be read: {' '.join(str(error).split())}."]) from None
-    data = plain_yaml(text, str(path))
+    data = plain_yaml(text, str(path), problems)
     if not isinstance(data, dict) or not isinstance(data.get("blocks"), dict):
         raise GraphFileError(str(path), ["it has no section 'blocks'; see the guide for the form of a graph file."])
     unknown = set(data) - {"graph", "seed", "blocks", "wires"}
@@ -139,11 +144,14 @@ def _settings(
     data: dict[str, Any], changes: Mapping[str, Any], problems: list[str]
 ) -> dict[str, tuple[str, dict[str, Any]]]:
     sections = {}
-    for name, section in data["blocks"].items():
+    for key, section in data["blocks"].items():
+        name = str(key)
+        if name in sections:  # 1 and "1" are two keys for YAML
+            problems.append(f"{name}: is there twice.")
         if not isinstance(section, dict) or not isinstance(section.get("block"), str):
             problems.append(f"{name}: takes a mapping with 'block: ClassName' and its settings.")
             continue
-        sections[str(name)] = (section["block"], {k: v for k, v in section.items() if k != "block"})
+        sections[name] = (section["block"], {k: v for k, v in section.items() if k != "block"})
     for key, value in changes.items():
         name, _, setting = key.rpartition(".")
         if name in sections:
@@ -154,7 +162,11 @@ def _settings(
 
 
 def _build(name: str, kind: str, settings: dict[str, Any], problems: list[str]) -> Block | None:
-    cls = known_blocks().get(kind)
+    try:
+        cls = find_block(kind)
+    except BlockNameError as error:
+        problems.append(f"{name}: {error}")
+        return None
     if cls is None:
         problems.append(f"{name}: {kind!r} is no installed block{_hint(kind, known_blocks())}.")
         return None
@@ -168,8 +180,10 @@ def _build(name: str, kind: str, settings: dict[str, Any], problems: list[str]) 
     try:
         return cls(name=name, **settings)
     except (SettingError, TypeError) as error:
-        problems.append(f"{name}: {error}.")
-        return None
+        problems.append(f"{name}: {_short(str(error))}.")
+    except Exception as error:  # a block's own `validate` may trip over any value
+        problems.append(f"{name}: {kind} cannot be built: {_short(str(error))} (from {type(error).__name__}).")
+    return None
 
 
 def _halves(wire: str, problems: list[str]) -> list[tuple[str, type[In] | type[Out]]]:
@@ -200,6 +214,10 @@ def _end(
         problems.append(f"wire '{wire}': {name} has no {word} {port!r}{_hint(port, fitting)}; its {word}s: {has}.")
         return None
     return BoundPort(blocks[name], blocks[name].ports[port])
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 20]} ... {text[-15:]}"
 
 
 def _hint(name: str, known: Any) -> str:

@@ -111,3 +111,91 @@ def test_what_a_file_cannot_hold_is_refused(tmp_path):
     with pytest.raises(SettingError, match="Own: Own is no installed block, so a file cannot name it"):
         graph.save(tmp_path / "own.yaml")
     assert not list(tmp_path.iterdir())
+
+
+def test_wiring_problems_come_with_the_file_s_own(tmp_path):
+    (tmp_path / "both.yaml").write_text(
+        """
+blocks:
+  source: {block: RandomBits, n: 10, n: 12}
+  mod: {block: QamModulator, order: 16}
+  away: {block: QamModulater}
+  dem: {block: QamDemodulator, order: 64}
+  channel: {block: AwgnChannel}
+  meter: {block: BerMeter}
+wires:
+- source.bits -> mod.bits
+- mod.symbols -> channel.symbols
+- channel.received -> dem.received
+- dem.lrs -> meter.sent
+- away.symbols -> meter.received
+"""
+    )
+    assert problems(tmp_path / "both.yaml") == [
+        "line 3: the key 'n' is there twice, first in line 3.",
+        "away: 'QamModulater' is no installed block (did you mean QamModulator?).",
+        "wire 'dem.lrs -> meter.sent': dem has no output 'lrs' (did you mean llrs?); its outputs: llrs.",
+        "channel.received -> dem.received: constellation is 16-QAM (set by mod.order=16), dem takes 64-QAM (order=64).",
+    ]
+
+
+def test_numbers_without_a_point_and_aliases_of_plain_values(tmp_path):
+    (tmp_path / "plain.yaml").write_text(
+        """
+blocks:
+  mod: {block: QamModulator, order: &order 64}
+  channel: {block: AwgnChannel, esn0_db: 1e1}
+  dem: {block: QamDemodulator, order: *order}
+"""
+    )
+    graph = Graph.load(tmp_path / "plain.yaml")
+    assert (graph["channel"].esn0_db, graph["dem"].order) == (10.0, 64)
+
+
+def bomb(levels, merge):
+    lines = ["a0: &a0 {x: 1}" if merge else "a0: &a0 [1, 2]"]
+    for i in range(1, levels):
+        inner = ", ".join([f"*a{i - 1}"] * 10)
+        lines.append(f"a{i}: &a{i} {{<<: [{inner}]}}" if merge else f"a{i}: &a{i} [{inner}]")
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("merge", [False, True])
+def test_a_short_file_cannot_stand_for_a_huge_one(tmp_path, merge):
+    (tmp_path / "bomb.yaml").write_text(f"blocks: {{}}\n{bomb(12, merge)}\n")
+    found = problems(tmp_path / "bomb.yaml")
+    assert len(found) == 110
+    assert found[0] == "line 3: the alias *a0 stands for a list or mapping; only plain values have aliases."
+
+
+def test_deep_and_large_files(tmp_path):
+    (tmp_path / "deep.yaml").write_text("blocks: " + "[" * 5000)
+    assert problems(tmp_path / "deep.yaml")[0].startswith("it cannot be read: maximum recursion depth exceeded")
+    (tmp_path / "large.yaml").write_text("# " + "x" * 2**20)
+    assert problems(tmp_path / "large.yaml") == ["it is larger than 1 MiB; no graph file is."]
+    (tmp_path / "long.yaml").write_text(f"blocks: {{mod: {{block: QamModulator, order: {'x' * 5000}}}}}")
+    (found,) = problems(tmp_path / "long.yaml")
+    assert found.startswith("mod: QamModulator.order takes int, got str 'xxx")
+    assert len(found) < 450
+
+
+@pytest.mark.parametrize(
+    ("section", "problem"),
+    [
+        ("order: [16]", "mod: QamModulator.order takes int, got list [16]."),
+        ("order: null", "mod: QamModulator.order takes int, got NoneType None."),
+        ("order: {a: 1}", "mod: QamModulator.order takes int, got dict {'a': 1}."),
+        ("order: true", "mod: QamModulator.order takes int, got bool True."),
+        ("order: 2024-01-02", "mod: QamModulator.order takes int, got date datetime.date(2024, 1, 2)."),
+        ("name: other", "mod: QamModulator has no setting 'name'; it has order."),
+        ("3: 4", "mod: QamModulator has no setting 3; it has order."),
+    ],
+)
+def test_settings_of_a_wrong_type(tmp_path, section, problem):
+    (tmp_path / "odd.yaml").write_text(f"blocks: {{mod: {{block: QamModulator, {section}}}}}")
+    assert problems(tmp_path / "odd.yaml")[0] == problem
+
+
+def test_one_name_by_two_keys(tmp_path):
+    (tmp_path / "odd.yaml").write_text("blocks: {1: {block: Probe}, '1': {block: Probe}}")
+    assert "1: is there twice." in problems(tmp_path / "odd.yaml")

@@ -16,6 +16,8 @@ Values = Mapping[str, float]
 ESN0_DB = 15.0
 BER_TOLERANCE = 0.02
 TUNED = {"GR_CONF_DEFAULT_BUFFER_SIZE": "262144"}
+# glibc gives the memory of every burst of 128 KiB back and takes it anew, page by page, unless it is told not to.
+KEEP_MEMORY = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "268435456", "MALLOC_MMAP_THRESHOLD_": "33554432"}
 
 
 @dataclass(frozen=True)
@@ -96,8 +98,17 @@ def theory_ber(esn0_db: float) -> float:
     return (3 * above(1) + 2 * above(3) - above(5)) / 4
 
 
-def _ours(label: str, graph: str, engine: str, *more: str, cores: int = 1, timed: bool = True) -> Job:
-    return Job(label, "runtime_graphs.py", (graph, "--engine", engine, *more), cores=cores, timed=timed)
+def _ours(
+    graph: str,
+    engine: str,
+    *more: str,
+    label: str = "ours",
+    cores: int = 1,
+    timed: bool = True,
+    env: Mapping[str, str] | None = None,
+) -> Job:
+    arguments = (graph, "--engine", engine, *more)
+    return Job(label, "runtime_graphs.py", arguments, env=env or {}, cores=cores, timed=timed)
 
 
 def _calls(kind: str, blocks: int) -> Job:
@@ -148,8 +159,10 @@ def _flat(engine: str, few: int = 500) -> Case:
         return all(abs(ours[what] / peer[what] - 1) <= 0.05 for what in ("peak", "end"))
 
     target = Target("peak and end within 5 %", holds, needs_peer=True)
-    long, short = (_ours(f"{n} bursts", "hard", engine, "--memory", str(n), timed=False) for n in (100 * few, few))
-    peer = Job(f"ours, {short.label}", short.script, short.arguments, timed=False, target=target)
+    long, short = (
+        _ours("hard", engine, "--memory", str(n), label=f"ours, {n} bursts", timed=False) for n in (100 * few, few)
+    )
+    peer = Job(short.label, short.script, short.arguments, timed=False, target=target)
     what = f"resident memory, {100 * few} bursts, {engine}"
     return Case(f"memory-{engine}", what, "memory", long, (peer,), by="peak")
 
@@ -164,7 +177,7 @@ CASES = (
         "call-inline",
         "a do-nothing block's call, 64 items, inline",
         "cost",
-        _ours("ours", "call", "inline"),
+        _ours("call", "inline"),
         PEER_CALLS,
         target=_at_most(2, "us"),
     ),
@@ -172,7 +185,7 @@ CASES = (
         "call-threads",
         "a do-nothing block's call, 64 items, threads",
         "cost",
-        _ours("ours", "call", "threads"),
+        _ours("call", "threads"),
         PEER_CALLS,
         target=_at_most(10, "us"),
     ),
@@ -180,28 +193,35 @@ CASES = (
         "elementwise-threads",
         f"{NINE}, threads, one core",
         "rate",
-        _ours("ours", "elementwise", "threads"),
+        _ours("elementwise", "threads"),
         (_elementwise(1, False, _times(1)), _elementwise(1, True)),
     ),
     Case(
         "elementwise-inline",
         f"{NINE}, inline, one core",
         "rate",
-        _ours("ours", "elementwise", "inline"),
+        _ours("elementwise", "inline"),
         (_elementwise(1, False, _times(1)), _elementwise(1, True)),
     ),
     Case(
         "elementwise-short-wires",
         f"{NINE}, inline, capacity=4, one core",
         "rate",
-        _ours("ours", "elementwise", "inline", "--capacity", "4"),
+        _ours("elementwise", "inline", "--capacity", "4"),
+        (_elementwise(1, False), _elementwise(1, True)),
+    ),
+    Case(
+        "elementwise-kept-memory",
+        f"{NINE}, threads, malloc keeps memory, one core",
+        "rate",
+        _ours("elementwise", "threads", env=KEEP_MEMORY),
         (_elementwise(1, False), _elementwise(1, True)),
     ),
     Case(
         "elementwise-two-cores",
         f"{NINE}, threads, two cores",
         "rate",
-        _ours("ours", "elementwise", "threads", cores=2),
+        _ours("elementwise", "threads", cores=2),
         (_elementwise(2, False), _elementwise(2, True)),
         by="wall",
     ),
@@ -209,7 +229,7 @@ CASES = (
         "modem-hard",
         f"{MODEM}, hard decision, threads, one core",
         "rate",
-        _ours("ours", "hard", "threads"),
+        _ours("hard", "threads"),
         (_modem("hard", 10),),
         of="symbols",
     ),
@@ -217,7 +237,7 @@ CASES = (
         "modem-hard-inline",
         f"{MODEM}, hard decision, inline, one core",
         "rate",
-        _ours("ours", "hard", "inline"),
+        _ours("hard", "inline"),
         (_modem("hard", None),),
         of="symbols",
     ),
@@ -225,7 +245,7 @@ CASES = (
         "modem-soft",
         f"{MODEM}, soft decision, threads, one core",
         "rate",
-        _ours("ours", "soft", "threads"),
+        _ours("soft", "threads"),
         (_modem("soft", None),),
         of="symbols",
     ),
@@ -253,8 +273,8 @@ CASES = (
         "scaling",
         "four heavy blocks, threads on two cores",
         "rate",
-        _ours("ours", "heavy", "threads", cores=2),
-        (_ours("ours, inline on one core", "heavy", "inline"),),
+        _ours("heavy", "threads", cores=2),
+        (_ours("heavy", "inline", label="ours, inline on one core"),),
         by="wall",
     ),
 )

@@ -1,7 +1,6 @@
 """Random bits and Gaussian noise in bulk: xoshiro256++ in 16 lanes, Box-Muller with polynomials of our own.
 
-The kernels are written in vectors of 16 lanes, which LLVM maps to what the processor has. No operation is fused or
-reordered and none comes from a mathematics library, so that the same seed gives the same bits on every processor.
+The same seed gives the same bits on every processor: see `simd`.
 
 Ref: D. Blackman, S. Vigna, Scrambled linear pseudorandom number generators, ACM TOMS 47 (4), 2021 (xoshiro256++).
 """
@@ -17,15 +16,13 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from lgvsc_flow.blocks.simd import F32, LANES, U32, U64, Memory, Vector, spread
+
 __all__ = ["LANES", "BitStream", "NoiseStream"]
 
-LANES = 16
 _WORDS = 4 * LANES  # where the words drawn last stand in the state; before them the four words of each lane
 _USED = 5 * LANES  # where it stands how much of those words is used: bits, or complex values
 _STEP_BITS = 64 * LANES
-
-_U64, _U32 = ir.VectorType(ir.IntType(64), LANES), ir.VectorType(ir.IntType(32), LANES)
-_F32 = ir.VectorType(ir.FloatType(), LANES)
 
 # -2 ln(1 + t) / t on sqrt(1/2) - 1 <= t <= sqrt(2) - 1, least relative error (3e-7); highest power first.
 _LOG = (0.20313694, -0.32501978, 0.34495857, -0.39792982, 0.49939355, -0.66670412, 1.0000075, -2.0)
@@ -34,74 +31,14 @@ _SIN = (-1.9603840e-4, 8.3328756e-3, -1.6666667e-1)
 _COS = (-1.3588226e-3, 4.1655235e-2, -4.9999860e-1)
 
 
-class _Vector:
-    """A vector of the code under construction, with operators; a number beside it is spread over the lanes."""
-
-    def __init__(self, builder: ir.IRBuilder, value: ir.Value) -> None:
-        self.builder, self.value = builder, value
-
-    def _with(self, other: _Vector | float, for_int: str, for_float: str = "") -> _Vector:
-        kind = self.value.type
-        right = other.value if isinstance(other, _Vector) else ir.Constant(kind, [_exact(other, kind)] * kind.count)
-        name = for_float if isinstance(kind.element, ir.FloatType) else for_int
-        return _Vector(self.builder, getattr(self.builder, name)(self.value, right))
-
-    def __add__(self, other: _Vector | float) -> _Vector:
-        return self._with(other, "add", "fadd")
-
-    def __sub__(self, other: _Vector | float) -> _Vector:
-        return self._with(other, "sub", "fsub")
-
-    def __mul__(self, other: _Vector | float) -> _Vector:
-        return self._with(other, "mul", "fmul")
-
-    def __xor__(self, other: _Vector) -> _Vector:
-        return self._with(other, "xor")
-
-    def __or__(self, other: _Vector) -> _Vector:
-        return self._with(other, "or_")
-
-    def __and__(self, other: _Vector | int) -> _Vector:
-        return self._with(other, "and_")
-
-    def __lshift__(self, places: int) -> _Vector:
-        return self._with(places, "shl")
-
-    def __rshift__(self, places: int) -> _Vector:
-        return self._with(places, "lshr")
-
-    def signed_rshift(self, places: int) -> _Vector:
-        return self._with(places, "ashr")
-
-    def rotate(self, places: int) -> _Vector:
-        return self << places | self >> (64 - places)
-
-    def to(self, how: str, kind: ir.VectorType) -> _Vector:
-        return _Vector(self.builder, getattr(self.builder, how)(self.value, kind))
-
-    def shuffle(self, other: _Vector, lanes: Sequence[int]) -> _Vector:
-        mask = ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), list(lanes))
-        return _Vector(self.builder, self.builder.shuffle_vector(self.value, other.value, mask))
-
-    def sqrt(self) -> _Vector:
-        kind = self.value.type
-        name = f"llvm.sqrt.v{kind.count}f32"
-        function = cgutils.get_or_insert_function(self.builder.module, ir.FunctionType(kind, [kind]), name)
-        return _Vector(self.builder, self.builder.call(function, [self.value]))
-
-
-def _exact(number: float, kind: ir.VectorType) -> float:
-    return float(np.float32(number)) if isinstance(kind.element, ir.FloatType) else number
-
-
-def _horner(coefficients: Sequence[float], x: _Vector) -> _Vector:
+def _horner(coefficients: Sequence[float], x: Vector) -> Vector:
     total = x * coefficients[0] + coefficients[1]
     for c in coefficients[2:]:
         total = total * x + c
     return total
 
 
-def _next_words(state: list[_Vector]) -> tuple[_Vector, list[_Vector]]:
+def _next_words(state: list[Vector]) -> tuple[Vector, list[Vector]]:
     """One step of xoshiro256++ in every lane: the words, the new state."""
     s0, s1, s2, s3 = state
     words = (s0 + s3).rotate(23) + s0
@@ -111,7 +48,7 @@ def _next_words(state: list[_Vector]) -> tuple[_Vector, list[_Vector]]:
     return words, [s0, s1, s2 ^ t, s3.rotate(45)]
 
 
-def _normals(words: _Vector, scale: _Vector) -> tuple[_Vector, _Vector]:
+def _normals(words: Vector, scale: Vector) -> tuple[Vector, Vector]:
     """16 complex values of variance 4 scale^2 from 16 words, as two vectors of interleaved real and imaginary parts.
 
     Box and Muller: radius sqrt(-2 ln u) with u of 32 bits, so that it ends at 6.7 sigma; the angle has 32 bits, of
@@ -119,40 +56,23 @@ def _normals(words: _Vector, scale: _Vector) -> tuple[_Vector, _Vector]:
     """
     halves = words.to("bitcast", ir.VectorType(ir.IntType(32), 2 * LANES))
     u, angle = (halves.shuffle(halves, range(i, i + LANES)) for i in (0, LANES))
-    u_float = (u.to("uitofp", _F32) + 0.5).to("bitcast", _U32)  # u 2^32
+    u_float = (u.to("uitofp", F32) + 0.5).to("bitcast", U32)  # u 2^32
     exponent = (u_float - 0x3F3504F3).signed_rshift(23)  # so that what is left lies between sqrt(1/2) and sqrt(2)
-    t = (u_float - (exponent << 23)).to("bitcast", _F32) - 1.0
-    log = _horner(_LOG, t) * t + (exponent - 32).to("sitofp", _F32) * (-2 * np.log(2))
+    t = (u_float - (exponent << 23)).to("bitcast", F32) - 1.0
+    log = _horner(_LOG, t) * t + (exponent - 32).to("sitofp", F32) * (-2 * np.log(2))
     radius = log.sqrt() * scale
-    x = (angle << 2).to("sitofp", _F32) * (np.pi / 4 / 2**31)
+    x = (angle << 2).to("sitofp", F32) * (np.pi / 4 / 2**31)
     xx = x * x
     sin = _horner(_SIN, xx) * xx * x + x
     cos = _horner(_COS, xx) * xx + 1.0
-    real = ((cos - sin) * radius).to("bitcast", _U32) ^ (angle & (1 << 31))
-    imag = ((cos + sin) * radius).to("bitcast", _U32) ^ ((angle << 1) & (1 << 31))
+    real = ((cos - sin) * radius).to("bitcast", U32) ^ (angle & (1 << 31))
+    imag = ((cos + sin) * radius).to("bitcast", U32) ^ ((angle << 1) & (1 << 31))
     both = [lane for i in range(LANES) for lane in (i, i + LANES)]
     low, high = (real.shuffle(imag, both[i : i + LANES]) for i in (0, LANES))
-    return low.to("bitcast", _F32), high.to("bitcast", _F32)
+    return low.to("bitcast", F32), high.to("bitcast", F32)
 
 
-class _Memory:
-    """The elements of an array, read and written as vectors; offsets are in bytes."""
-
-    def __init__(self, builder: ir.IRBuilder, data: ir.Value) -> None:
-        self.builder, self.data = builder, builder.bitcast(data, ir.IntType(8).as_pointer())
-
-    def _at(self, offset: ir.Value | int, kind: ir.VectorType) -> ir.Value:
-        index = ir.Constant(ir.IntType(64), offset) if isinstance(offset, int) else offset
-        return self.builder.bitcast(self.builder.gep(self.data, [index]), kind.as_pointer())
-
-    def load(self, offset: ir.Value | int, kind: ir.VectorType) -> _Vector:
-        return _Vector(self.builder, self.builder.load(self._at(offset, kind), align=1))
-
-    def store(self, offset: ir.Value | int, vector: _Vector) -> None:
-        self.builder.store(vector.value, self._at(offset, vector.value.type), align=1)
-
-
-Emit = Callable[[_Vector, list[_Memory], ir.Value, _Vector], None]
+Emit = Callable[[Vector, list[Memory], ir.Value, Vector], None]
 
 
 def _each_step(emit: Emit) -> Any:
@@ -167,24 +87,21 @@ def _each_step(emit: Emit) -> Any:
                 context.make_array(t)(context, builder, v).data
                 for t, v in zip(signature.args[:3], values[:3], strict=True)
             ]
-            memory = [_Memory(builder, d) for d in data]
-            lanes = ir.Constant(_F32, ir.Undefined)
-            for i in range(LANES):
-                lanes = builder.insert_element(lanes, values[4], ir.Constant(ir.IntType(32), i))
-            factor = _Vector(builder, lanes)
-            slots = [cgutils.alloca_once(builder, _U64) for _ in range(5)]
+            memory = [Memory(builder, d) for d in data]
+            factor = spread(builder, values[4])
+            slots = [cgutils.alloca_once(builder, U64) for _ in range(5)]
             for i, slot in enumerate(slots):
-                builder.store(memory[0].load(i * 8 * LANES, _U64).value, slot)
+                builder.store(memory[0].load(i * 8 * LANES, U64).value, slot)
             again = builder.icmp_signed("==", values[3], ir.Constant(values[3].type, 0))
             with builder.if_then(again):
-                emit(_Vector(builder, builder.load(slots[4])), memory[1:], ir.Constant(ir.IntType(64), 0), factor)
+                emit(Vector(builder, builder.load(slots[4])), memory[1:], ir.Constant(ir.IntType(64), 0), factor)
             with cgutils.for_range(builder, values[3]) as loop:
-                words, state = _next_words([_Vector(builder, builder.load(slot)) for slot in slots[:4]])
+                words, state = _next_words([Vector(builder, builder.load(slot)) for slot in slots[:4]])
                 for vector, slot in zip([*state, words], slots, strict=True):
                     builder.store(vector.value, slot)
                 emit(words, memory[1:], loop.index, factor)
             for i, slot in enumerate(slots):
-                memory[0].store(i * 8 * LANES, _Vector(builder, builder.load(slot)))
+                memory[0].store(i * 8 * LANES, Vector(builder, builder.load(slot)))
             return context.get_dummy_value()
 
         return types.void(state, x, y, types.intp, types.float32), generate
@@ -192,21 +109,17 @@ def _each_step(emit: Emit) -> Any:
     return intrinsic(typed)
 
 
-def _offset(builder: ir.IRBuilder, step: ir.Value, stride: int, plus: int) -> ir.Value:
-    return builder.add(builder.mul(step, ir.Constant(step.type, stride)), ir.Constant(step.type, plus))
-
-
-def _emit_noise(words: _Vector, memory: list[_Memory], step: ir.Value, scale: _Vector) -> None:
+def _emit_noise(words: Vector, memory: list[Memory], step: ir.Value, scale: Vector) -> None:
     """out = in + noise."""
     for i, noise in enumerate(_normals(words, scale)):
-        at = _offset(words.builder, step, 8 * LANES, 4 * LANES * i)
-        memory[1].store(at, memory[0].load(at, _F32) + noise)
+        at = memory[0].step(step, 8 * LANES, 4 * LANES * i)
+        memory[1].store(at, memory[0].load(at, F32) + noise)
 
 
-def _emit_bits(words: _Vector, memory: list[_Memory], step: ir.Value, scale: _Vector) -> None:
+def _emit_bits(words: Vector, memory: list[Memory], step: ir.Value, scale: Vector) -> None:
     """Bit j of byte b of the words becomes element 128 j + b: no bit has to move to another byte."""
     for j in range(8):
-        at = _offset(words.builder, step, _STEP_BITS, 8 * LANES * j)
+        at = memory[0].step(step, _STEP_BITS, 8 * LANES * j)
         memory[1].store(at, (words >> j) & 0x0101010101010101)
 
 

@@ -9,7 +9,14 @@ if TYPE_CHECKING:
     from lgvsc_flow.blocks.phy.crc import CrcAppend, CrcCheck
     from lgvsc_flow.blocks.phy.decision import HardDecision
     from lgvsc_flow.blocks.phy.estimation import ChannelEstimator
-    from lgvsc_flow.blocks.phy.interleaver import Deinterleaver, Interleaver
+    from lgvsc_flow.blocks.phy.interleaver import (
+        Deinterleaver,
+        Interleaver,
+        NrDeinterleaver,
+        NrInterleaver,
+        RandomDeinterleaver,
+        RandomInterleaver,
+    )
     from lgvsc_flow.blocks.phy.ldpc.blocks import LdpcDecoder, LdpcEncoder
     from lgvsc_flow.blocks.phy.mcs import Mcs, choose_mcs
     from lgvsc_flow.blocks.phy.mux import TimeDemultiplexer, TimeMultiplexer
@@ -17,6 +24,14 @@ if TYPE_CHECKING:
     from lgvsc_flow.blocks.phy.packet import Depacketizer, NoPayload, Packetizer
     from lgvsc_flow.blocks.phy.qam import QamDemodulator, QamModulator
     from lgvsc_flow.blocks.phy.repeat import BitRepeat, LlrCombine
+    from lgvsc_flow.blocks.phy.scrambler import (
+        Descrambler,
+        LlrDescrambler,
+        Prbs,
+        Scrambler,
+        SelfSyncDescrambler,
+        SelfSyncScrambler,
+    )
     from lgvsc_flow.blocks.phy.source import RandomBits
 
 __getattr__, __dir__, __all__ = exports(
@@ -26,7 +41,14 @@ __getattr__, __dir__, __all__ = exports(
         "crc": ["CrcAppend", "CrcCheck"],
         "decision": ["HardDecision"],
         "estimation": ["ChannelEstimator"],
-        "interleaver": ["Deinterleaver", "Interleaver"],
+        "interleaver": [
+            "Deinterleaver",
+            "Interleaver",
+            "NrDeinterleaver",
+            "NrInterleaver",
+            "RandomDeinterleaver",
+            "RandomInterleaver",
+        ],
         "ldpc.blocks": ["LdpcDecoder", "LdpcEncoder"],
         "mcs": ["Mcs", "choose_mcs"],
         "mux": ["TimeDemultiplexer", "TimeMultiplexer"],
@@ -34,6 +56,14 @@ __getattr__, __dir__, __all__ = exports(
         "packet": ["Depacketizer", "NoPayload", "Packetizer"],
         "qam": ["QamDemodulator", "QamModulator"],
         "repeat": ["BitRepeat", "LlrCombine"],
+        "scrambler": [
+            "Descrambler",
+            "LlrDescrambler",
+            "Prbs",
+            "Scrambler",
+            "SelfSyncDescrambler",
+            "SelfSyncScrambler",
+        ],
         "source": ["RandomBits"],
     },
 )

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
 
 from lgvsc_flow import Block, In, Out, setting
+from lgvsc_flow.errors import SettingError
 from lgvsc_flow.items import Bits, Llrs
 
-__all__ = ["Deinterleaver", "Interleaver", "permutation"]
+__all__ = [
+    "Deinterleaver",
+    "Interleaver",
+    "NrDeinterleaver",
+    "NrInterleaver",
+    "RandomDeinterleaver",
+    "RandomInterleaver",
+    "nr_permutation",
+    "permutation",
+    "random_permutation",
+]
 
 
 @lru_cache(maxsize=64)
@@ -27,6 +39,44 @@ def permutation(n: int, columns: int) -> np.ndarray:
     rows = n // columns
     column, place = np.divmod(np.arange(n), max(rows, 1))
     return (place - column) % max(rows, 1) * columns + column
+
+
+def _mixed(words: np.ndarray) -> np.ndarray:
+    """The finaliser of SplitMix64: every bit of a uint64 moves about half of the others.
+
+    Ref: G. Steele, D. Lea and C. Flood, OOPSLA 2014, figure 18.
+    """
+    words = (words ^ words >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
+    words = (words ^ words >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)
+    return words ^ words >> np.uint64(31)
+
+
+@lru_cache(maxsize=64)
+def random_permutation(n: int, seed: int) -> np.ndarray:
+    """Where each place is filled from, int64 [n]: the order of SplitMix64's numbers, the same wherever it is made."""
+    start = _mixed(np.array([seed], np.uint64))
+    numbers = _mixed(start + np.arange(1, n + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15))
+    return np.argsort(numbers, kind="stable")
+
+
+@lru_cache(maxsize=64)
+def nr_permutation(n: int, bits_per_symbol: int) -> np.ndarray:
+    """Where each bit of an interleaved codeword of `n` comes from: int64 [n]; see `NrInterleaver`.
+
+    Raises:
+        ValueError: the codeword is not whole symbols.
+    """
+    if n % bits_per_symbol:
+        raise ValueError(f"a codeword must hold whole symbols of bits_per_symbol={bits_per_symbol}, got n={n}.")
+    return np.arange(n).reshape(bits_per_symbol, -1).T.ravel()
+
+
+@lru_cache(maxsize=64)
+def _inverse(order: Callable[[int, int], np.ndarray], n: int, parameter: int) -> np.ndarray:
+    """Where each place of the burst in order is filled from: int64 [n]."""
+    inverse = np.empty(n, np.int64)
+    inverse[order(n, parameter)] = np.arange(n)
+    return inverse
 
 
 class Interleaver(Block):
@@ -54,6 +104,82 @@ class Deinterleaver(Block):
     columns: int = setting(648, ge=1, unit="bits", doc="length of a codeword")
 
     def work(self, llrs: np.ndarray) -> np.ndarray:
-        ordered = np.empty_like(llrs)
-        ordered[permutation(llrs.size, self.columns)] = llrs
-        return ordered
+        return np.take(llrs, _inverse(permutation, llrs.size, self.columns))
+
+
+class RandomInterleaver(Block):
+    """Put the bits of each burst in an order drawn from `seed`: bits that were neighbours fade independently.
+
+    The order depends on the seed and the burst's length alone, not on the graph's seed, so that both ends agree.
+    """
+
+    bits = In(Bits, "n")
+    interleaved = Out(Bits, "n", interleaving="random, seed {seed}")
+
+    seed: int = setting(0, ge=0, lt=2**64, doc="the same at both ends")
+
+    def work(self, bits: np.ndarray) -> np.ndarray:
+        return bits[random_permutation(bits.size, self.seed)]
+
+
+class RandomDeinterleaver(Block):
+    """Put the LLRs of a randomly interleaved burst back in order."""
+
+    llrs = In(Llrs, "n", interleaving="random, seed {seed}")
+    ordered = Out(Llrs, "n")
+
+    seed: int = setting(0, ge=0, lt=2**64, doc="the same at both ends")
+
+    def work(self, llrs: np.ndarray) -> np.ndarray:
+        return np.take(llrs, _inverse(random_permutation, llrs.size, self.seed))
+
+
+class NrInterleaver(Block):
+    """Write each codeword of `n` bits in `bits_per_symbol` rows and read it by columns, one symbol each.
+
+    The bits that come first, the systematic ones, stand in the strongest places of the labels.
+
+    Ref: 3GPP TS 38.212, clause 5.4.2.2 (with n = E and bits_per_symbol = Q_m).
+    """
+
+    bits = In(Bits, "words * n")
+    interleaved = Out(Bits, "words * n", interleaving="NR n={n} bits_per_symbol={bits_per_symbol}")
+
+    n: int = setting(1024, ge=1, unit="bits", doc="length of a codeword as sent")
+    bits_per_symbol: int = setting(2, ge=1, le=12, doc="bits of a modulation symbol")
+
+    def validate(self) -> None:
+        _check(self)
+
+    def work(self, bits: np.ndarray) -> np.ndarray:
+        return _each(bits, nr_permutation(self.n, self.bits_per_symbol))
+
+
+class NrDeinterleaver(Block):
+    """Put the LLRs of codewords behind `NrInterleaver` back in order."""
+
+    llrs = In(Llrs, "words * n", interleaving="NR n={n} bits_per_symbol={bits_per_symbol}")
+    ordered = Out(Llrs, "words * n")
+
+    n: int = setting(1024, ge=1, unit="bits", doc="length of a codeword as sent")
+    bits_per_symbol: int = setting(2, ge=1, le=12, doc="bits of a modulation symbol")
+
+    def validate(self) -> None:
+        _check(self)
+
+    def work(self, llrs: np.ndarray) -> np.ndarray:
+        return _each(llrs, _inverse(nr_permutation, self.n, self.bits_per_symbol))
+
+
+def _check(block: NrInterleaver | NrDeinterleaver) -> None:
+    if block.n % block.bits_per_symbol:
+        raise SettingError(
+            f"{block.label}: a codeword of n={block.n} bits is not whole symbols of "
+            f"bits_per_symbol={block.bits_per_symbol}"
+        )
+
+
+def _each(burst: np.ndarray, order: np.ndarray) -> np.ndarray:
+    if burst.size % order.size:
+        raise ValueError(f"a burst must hold whole codewords of n={order.size}.")
+    return np.take(burst.reshape(-1, order.size), order, axis=1).ravel()

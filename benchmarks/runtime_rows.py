@@ -152,7 +152,7 @@ def _start(limit: float) -> Target:
     return Target(text, lambda ours, _: ours["wall"] <= limit and ours["heavy"] == 0)
 
 
-def _flat(engine: str, few: int = 500) -> Case:
+def _flat(engine: str, few: int = 100) -> Case:
     """Memory over few bursts and over a hundred times as many."""
 
     def holds(ours: Values, peer: Values) -> bool:

@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from lgvsc_flow.blocks.channel.dispersed import Dispersed
     from lgvsc_flow.blocks.channel.doppler import JakesChannel
     from lgvsc_flow.blocks.channel.equalizer import Equalizer
+    from lgvsc_flow.blocks.channel.erasures import GilbertElliottChannel
+    from lgvsc_flow.blocks.channel.ideal import DropState, IdealChannel
+    from lgvsc_flow.blocks.channel.impairments import CarrierFrequencyOffset, IqImbalance, PhaseNoise
     from lgvsc_flow.blocks.channel.rayleigh import RayleighChannel
     from lgvsc_flow.blocks.channel.rician import RicianChannel
     from lgvsc_flow.blocks.channel.tdl import TdlChannel
@@ -20,6 +23,9 @@ __getattr__, __dir__, __all__ = exports(
         "dispersed": ["Dispersed"],
         "doppler": ["JakesChannel"],
         "equalizer": ["Equalizer"],
+        "erasures": ["GilbertElliottChannel"],
+        "ideal": ["DropState", "IdealChannel"],
+        "impairments": ["CarrierFrequencyOffset", "IqImbalance", "PhaseNoise"],
         "rayleigh": ["RayleighChannel"],
         "rician": ["RicianChannel"],
         "tdl": ["TdlChannel"],

@@ -8,6 +8,7 @@ import types
 import typing
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, ClassVar, dataclass_transform
 
 import numpy as np
@@ -50,6 +51,11 @@ _TESTS: dict[str, tuple[str, Callable[[float, float], bool]]] = {
 }
 
 
+@cache
+def _hints(kind: type[Block]) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
+
+
 # `setting` is not among the specifiers: type checkers would not see its positional default.
 @dataclass_transform(kw_only_default=True, field_specifiers=(dataclasses.field,))
 @dataclasses.dataclass(kw_only=True, eq=False, repr=False)
@@ -88,7 +94,7 @@ class Block:
             raise TypeError(f"{cls.__name__} has work_batch: it takes a setting batch_size and outputs of rate 1 only")
 
     def __post_init__(self) -> None:
-        hints = typing.get_type_hints(type(self))
+        hints = _hints(type(self))
         for field in dataclasses.fields(self):
             if field.init:
                 self._check_setting(field, hints.get(field.name))

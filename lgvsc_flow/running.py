@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from lgvsc_flow.run import Run
@@ -23,6 +25,7 @@ class Running:
         self._graph, self._execution = graph, execution
         self._result: Run | None = None
         self._failure: BaseException | None = None
+        self._over = threading.Event()
         self._thread = threading.Thread(target=self._work, name=f"graph {graph.name}", daemon=True)
         self._thread.start()
 
@@ -31,11 +34,13 @@ class Running:
             self._result = self._execution.run()
         except BaseException as error:
             self._failure = error
+        finally:
+            self._over.set()
 
     @property
     def done(self) -> bool:
         """Whether the run has ended, well or not."""
-        return not self._thread.is_alive()
+        return self._over.is_set()
 
     @property
     def so_far(self) -> Run:
@@ -57,13 +62,17 @@ class Running:
             TimeoutError: the graph still runs after `timeout_s`; it goes on.
             BlockError: a block failed, as from `Graph.run`.
         """
+        until = math.inf if timeout_s is None else monotonic() + timeout_s
         try:
-            self._thread.join(timeout_s)
-        except BaseException as error:  # Ctrl-C: nothing may be left behind
+            while not self.done and monotonic() < until:
+                self._over.wait(0.1)  # in turns, so that Ctrl-C comes through whichever thread the signal meets
+        except BaseException as error:  # nothing may be left behind
             self._execution.control.halt(error)
-            self._thread.join()
+            self._over.wait()
             raise
-        if not self.done:
+        if self.done:
+            self._thread.join()
+        else:
             raise TimeoutError(f"graph '{self._graph.name}' still runs after {timeout_s:g} s")
         if self._failure is not None:
             raise self._failure
@@ -80,4 +89,5 @@ class Running:
         if error is None:
             self.wait()
         else:
+            self._over.wait()
             self._thread.join()

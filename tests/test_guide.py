@@ -22,4 +22,4 @@ def test_page(page, capsys):
 
 def test_readme(capsys):
     exec(compile(code(ROOT / "README.md")[0], "README.md", "exec"), {})
-    assert "busiest" in capsys.readouterr().out
+    assert "bottleneck" in capsys.readouterr().out

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lgvsc_flow.engines.stage import Stage
 
 __all__ = ["Control", "HaltedError"]
 
@@ -23,8 +27,9 @@ class Control:
 
     def __init__(self, ending: Callable[[], bool] = lambda: False) -> None:
         self.halted = False
+        self.hangs = False
         self.failure: BaseException | None = None
-        self.threads: dict[Hashable, int] = {}
+        self.threads: dict[Stage, int] = {}
         self.on_halt: Callable[[], None] = lambda: None
         self._ending = ending
         self._lock = threading.Lock()

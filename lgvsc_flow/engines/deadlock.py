@@ -7,7 +7,7 @@ those more room is what lets the run go on (T. M. Parks, "Bounded Scheduling of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from lgvsc_flow.engines.stage import Stage
 from lgvsc_flow.engines.wire import Wait, Wire
@@ -16,26 +16,23 @@ from lgvsc_flow.errors import MemoryLimitError
 __all__ = ["Growth", "waiting_cycle"]
 
 
-def waiting_cycle(start: Stage, waits: Mapping[Stage, Wait]) -> list[Wait]:
-    """The waits around a cycle through `start`, or none; `waits` holds the stages that sleep."""
-    behind: dict[Stage, Stage | None] = {start: None}
-    ahead = [start]
-    while ahead:
-        stage = ahead.pop()
-        wait = waits.get(stage)
-        if wait is None or wait.ready():
-            continue
-        for blocker in wait.blockers():
-            if blocker is start:
-                cycle: list[Wait] = []
-                at: Stage | None = stage
-                while at is not None:
-                    cycle.append(waits[at])
-                    at = behind[at]
-                return cycle
-            if blocker not in behind:
-                behind[blocker] = stage
-                ahead.append(blocker)
+def waiting_cycle(waits: Mapping[Stage, Wait]) -> list[Wait]:
+    """The waits around a cycle of stages that sleep, or none; a depth-first search that sees each wait once."""
+    blocked = {stage: wait.blockers() for stage, wait in waits.items() if not wait.ready()}
+    seen: set[Stage] = set()
+    for root in blocked:
+        path: dict[Stage, Iterator[Stage]] = {} if root in seen else {root: iter(blocked[root])}
+        while path:
+            stage = next(reversed(path))
+            ahead = next(path[stage], None)
+            if ahead is None:
+                seen.add(stage)
+                del path[stage]
+            elif ahead in path:
+                stages = list(path)
+                return [waits[s] for s in stages[stages.index(ahead) :]]
+            elif ahead in blocked and ahead not in seen:
+                path[ahead] = iter(blocked[ahead])
     return []
 
 

@@ -65,7 +65,7 @@ class Stage:
         if not self.inputs:
             yield from self._drain(self._call(block.work), ())
         else:
-            drains = block.yields() or (len(self._outlets) != 1 and isgeneratorfunction(block.work))
+            drains = block.yields() or (len(self._outlets) != 1 and isgeneratorfunction(getattr(block, "work", None)))
             hungry = Wait(self, None)
             while not self._ended():
                 ready = min([len(w.items) for w in self.inputs])

@@ -11,33 +11,32 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from time import perf_counter
+from typing import Any
 
 from lgvsc_flow.engines.control import Control, HaltedError
-from lgvsc_flow.engines.deadlock import Growth, waiting_cycle
+from lgvsc_flow.engines.deadlock import Growth
+from lgvsc_flow.engines.sleepers import LOOK_S, Sleepers
 from lgvsc_flow.engines.stage import Stage
 from lgvsc_flow.engines.wire import Wait
-from lgvsc_flow.errors import MemoryLimitError
 
 __all__ = ["run_threads"]
 
 GRACE_S = 0.5  # for the call that a block is in when the run is halted; then it is interrupted between two lines
-GIVE_UP_S = 5.0  # for a call that cannot be interrupted because it is outside Python
+GIVE_UP_S = 10.0  # for a call outside Python, which cannot be interrupted; one that is known to hang gets no more
 
 
 class _Threads:
     def __init__(self, stages: list[Stage], growth: Growth, control: Control) -> None:
         self.lock = threading.RLock()
         self.gates = {s: threading.Lock() for s in stages}
-        self.sleepers: dict[Stage, Wait] = {}
-        self.live = len(stages)
-        self.growth, self.control = growth, control
+        self.sleepers = Sleepers(stages, growth, control, lambda s: self.gates[s].release())
+        self.control = control
+        self.stages, self.finished = len(stages), 0
         self.over = threading.Event()
-        # Without a join no two waits can meet, and nobody needs to look for a cycle.
-        self.joins = any(len(s.inputs) > 1 for s in stages)
         for stage in stages:
             self.gates[stage].acquire()
-            stage.wake = partial(self._wake, stage)
-        control.on_halt = self._wake_all
+            stage.wake = partial(self._locked, self.sleepers.wake, stage)
+        control.on_halt = partial(self._locked, self.sleepers.wake_all)
 
     def work(self, stage: Stage) -> None:
         self.control.threads[stage] = threading.get_ident()
@@ -52,35 +51,27 @@ class _Threads:
         except BaseException as error:
             self.control.halt(error)
         finally:
-            steps.close()
-            with self.lock:
-                self.live -= 1
-                self.control.threads.pop(stage)
-            if not self.live:
-                self.over.set()
+            try:
+                steps.close()
+            finally:
+                with self.lock:
+                    self.control.threads.pop(stage)
+                    self.sleepers.finish()
+                    self.finished += 1
+                    if self.finished == self.stages:
+                        self.over.set()
 
-    def _wake(self, stage: Stage) -> None:
+    def _locked(self, function: Callable[..., None], *arguments: Any) -> None:
         with self.lock:
-            self._wake_ready(stage)
+            function(*arguments)
 
-    def _wake_ready(self, stage: Stage) -> None:
-        """Wake a stage that sleeps and can go on. The lock is held."""
-        if stage.sleeping and (self.control.halted or self.sleepers[stage].ready()):
-            stage.sleeping = False
-            del self.sleepers[stage]
-            self.gates[stage].release()
+    def look(self) -> None:
+        """Free the stages that wait for each other while others go on."""
+        self._locked(self.sleepers.resolve)
 
     def _sleep(self, stage: Stage, wait: Wait) -> None:
         began = perf_counter()
-        with self.lock:
-            stage.sleeping = True
-            self.sleepers[stage] = wait
-            # Writers that wait for half a wire must not wait for a reader that sleeps.
-            for wire in stage.inputs:
-                self._wake_ready(wire.writer)
-            if self.joins and not wait.ready():
-                self._resolve(stage)
-            self._wake_ready(stage)
+        self._locked(self.sleepers.sleep, stage, wait)
         self.gates[stage].acquire()
         spent = perf_counter() - began
         if wait.wire is None:
@@ -88,55 +79,47 @@ class _Threads:
         else:
             stage.wait_out_s += spent
 
-    def _resolve(self, stage: Stage) -> None:
-        """Where the waits of sleeping stages close a cycle, grow a wire. The lock is held."""
-        cycle = waiting_cycle(stage, self.sleepers)
-        if cycle and not self.control.halted:
-            try:
-                wire = self.growth.grow(cycle)
-            except MemoryLimitError as error:
-                self.control.halt(error)
-            else:
-                self._wake_ready(wire.writer)
-
-    def _wake_all(self) -> None:
-        with self.lock:
-            for stage in list(self.sleepers):
-                self._wake_ready(stage)
-
 
 def run_threads(stages: list[Stage], growth: Growth, tick: Callable[[], None], control: Control) -> None:
     """Run each stage in a thread of its own until all are done; the first failure stops them all and is raised."""
     engine = _Threads(stages, growth, control)
     threads = [threading.Thread(target=engine.work, args=(s,), name=s.label, daemon=True) for s in stages]
-    started: list[threading.Thread] = []
+    started = 0
     try:
         for thread in threads:
             thread.start()
-            started.append(thread)
-        while not engine.over.wait(0.1) and not control.halted:
+            started += 1
+        while not engine.over.wait(LOOK_S) and not control.halted:
             tick()
+            engine.look()
     except BaseException as error:
         control.halt(error)
-    stuck = _join(started, control)
+    stuck = _await(engine, started)
+    for thread in threads[:started]:
+        if thread.name not in stuck:
+            thread.join(GRACE_S)  # it has only to leave its function
     if control.failure is not None:
         if stuck:
             control.failure.add_note(f"still at work, outside Python and in threads of their own: {', '.join(stuck)}")
         raise control.failure
 
 
-def _join(threads: list[threading.Thread], control: Control) -> list[str]:
-    """Wait for the threads; after a halt, those that go on are interrupted. Gives the names of those that still do."""
-    began, interrupted = perf_counter(), False
-    while alive := [t for t in threads if t.is_alive()]:
+def _await(engine: _Threads, started: int) -> list[str]:
+    """Wait until all threads are done; after a halt, those that go on are interrupted. Gives the stages that still do.
+
+    An event and not `Thread.join`: a join that Ctrl-C breaks off may take a thread that runs for ended.
+    """
+    control, began, interrupted = engine.control, perf_counter(), False
+    while engine.finished < started:
         try:
-            alive[0].join(0.05)
+            engine.over.wait(0.02)
             spent = perf_counter() - began
         except KeyboardInterrupt:  # not the first: that one has halted the run
             spent = GIVE_UP_S if interrupted else GRACE_S
-        if control.halted and spent >= GRACE_S and not interrupted:
-            control.interrupt()
+        if control.halted and spent >= GRACE_S:
+            if interrupted and (control.hangs or spent >= GIVE_UP_S):
+                break
+            if not interrupted:
+                control.interrupt()
             interrupted = True
-        elif control.halted and spent >= GIVE_UP_S:
-            break
-    return [t.name for t in alive]
+    return [stage.label for stage in list(control.threads)]

@@ -40,6 +40,7 @@ def watch(stages: Sequence[Stage], control: Control, stall_s: float | None) -> I
                         f"(stall_s={stall_s:g}). Where one item may take so long, run with a longer stall_s.",
                     )
                 )
+                control.hangs = True
                 control.interrupt()
                 return
 

@@ -22,7 +22,7 @@ def test_every_problem_is_reported_at_once():
     text = str(caught.value)
     assert text.startswith("graph 'link' has 2 problems:\n  1. Compare.b: nothing is connected; it takes Bits.\n  2. ")
     assert "2. Soft.llrs -> Compare.a: sends Llrs, takes Bits." in text
-    assert "Blocks that turn Llrs into Bits: HardDecision, LdpcDecoder." in text
+    assert "Blocks that turn Llrs into Bits: HardDecision, LdpcDecoder" in text
 
 
 def test_two_writers():

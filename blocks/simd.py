@@ -23,7 +23,7 @@ F32 = ir.VectorType(ir.FloatType(), LANES)
 
 
 class Vector:
-    """A vector of the code under construction, with operators; a number beside it is spread over the lanes."""
+    """A vector of the code under construction, with operators; a number beside it stands for all lanes."""
 
     def __init__(self, builder: ir.IRBuilder, value: ir.Value) -> None:
         self.builder, self.value = builder, value
@@ -82,10 +82,10 @@ class Vector:
         right = other.value if isinstance(other, Vector) else ir.Constant(kind, [_exact(other, kind)] * kind.count)
         return Vector(self.builder, self.builder.fcmp_ordered(sign, self.value, right))
 
-    def minimum(self, other: Vector) -> Vector:
+    def minimum(self, other: Vector | float) -> Vector:
         return self.compare("<", other).where(self, other)
 
-    def maximum(self, other: Vector) -> Vector:
+    def maximum(self, other: Vector | float) -> Vector:
         return self.compare(">", other).where(self, other)
 
     def sqrt(self) -> Vector:
@@ -129,25 +129,29 @@ def spread(builder: ir.IRBuilder, number: ir.Value) -> Vector:
     return Vector(builder, lanes)
 
 
-def each_step(emit: Callable[[list[Memory], ir.Value, list[Vector]], None]) -> Any:
-    """An intrinsic `(out, in1, in2, steps, a, b, c)` for arrays, a count and three float32, called by a kernel.
+Emit = Callable[[list[Memory], ir.Value, list[Vector]], None]
 
-    `emit` writes the code of one step: it is given the arrays, the number of the step and the three numbers. It must
-    stay within the arrays, which nothing checks.
+
+def each_step(*emits: Emit) -> Any:
+    """An intrinsic `(out, in1, in2, steps, which, a, b, c)`: three arrays, two integers, three float32.
+
+    The emitter number `which` writes the code of one step: it is given the arrays, the number of the step and the
+    three numbers. It must stay within the arrays, which nothing checks.
     """
 
-    def typed(typing: Any, out: Any, in1: Any, in2: Any, steps: Any, a: Any, b: Any, c: Any) -> Any:
+    def typed(
+        typing: Any, out: Any, in1: Any, in2: Any, steps: Any, which: Any, a: Any, b: Any, c: Any
+    ) -> tuple[Any, Any]:
         def generate(context: Any, builder: ir.IRBuilder, signature: Any, values: Any) -> Any:
-            data = [
-                context.make_array(t)(context, builder, v).data
-                for t, v in zip(signature.args[:3], values[:3], strict=True)
-            ]
-            memory = [Memory(builder, d) for d in data]
-            numbers = [spread(builder, v) for v in values[4:]]
-            with cgutils.for_range(builder, values[3]) as loop:
-                emit(memory, loop.index, numbers)
+            arrays = zip(signature.args[:3], values[:3], strict=True)
+            memory = [Memory(builder, context.make_array(t)(context, builder, v).data) for t, v in arrays]
+            numbers = [spread(builder, v) for v in values[5:]]
+            for i, emit in enumerate(emits):
+                chosen = builder.icmp_signed("==", values[4], ir.Constant(values[4].type, i))
+                with builder.if_then(chosen), cgutils.for_range(builder, values[3]) as loop:
+                    emit(memory, loop.index, numbers)
             return context.get_dummy_value()
 
-        return types.void(out, in1, in2, types.intp, *[types.float32] * 3), generate
+        return types.void(out, in1, in2, types.intp, types.intp, *[types.float32] * 3), generate
 
     return intrinsic(typed)

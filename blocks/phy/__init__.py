@@ -7,7 +7,7 @@ from lgvsc_flow.lazy import exports
 if TYPE_CHECKING:
     from lgvsc_flow.blocks.phy.convolutional import ConvolutionalEncoder, ViterbiDecoder
     from lgvsc_flow.blocks.phy.crc import CrcAppend, CrcCheck
-    from lgvsc_flow.blocks.phy.decision import HardDecision
+    from lgvsc_flow.blocks.phy.decision import HardDecision, QamDecision
     from lgvsc_flow.blocks.phy.estimation import ChannelEstimator
     from lgvsc_flow.blocks.phy.interleaver import (
         Deinterleaver,
@@ -39,7 +39,7 @@ __getattr__, __dir__, __all__ = exports(
     {
         "convolutional": ["ConvolutionalEncoder", "ViterbiDecoder"],
         "crc": ["CrcAppend", "CrcCheck"],
-        "decision": ["HardDecision"],
+        "decision": ["HardDecision", "QamDecision"],
         "estimation": ["ChannelEstimator"],
         "interleaver": [
             "Deinterleaver",

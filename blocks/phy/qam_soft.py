@@ -1,0 +1,216 @@
+"""Soft demapping of square QAM, with the channel's state per symbol or for a whole burst."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+from llvmlite import ir
+from numba import njit
+
+from lgvsc_flow.blocks.phy.constellation import ORDERS, amplitudes
+from lgvsc_flow.blocks.simd import F32, LANES, U32, Memory, Vector, each_step
+from lgvsc_flow.items import Received
+
+__all__ = ["LLR_MAX", "burst_factors", "demodulate", "matched", "state_of"]
+
+LLR_MAX = 1e6
+_SYMBOLS = LANES // 2  # symbols of a step: their dimensions, interleaved, fill a vector
+_PAIRS = [i ^ 1 for i in range(LANES)]
+_NONE = np.empty(0, np.float32)
+
+
+def state_of(received: Received) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Symbols complex64 [n], gain complex64 [1 or n] and noise variance float32 [1 or n], contiguous.
+
+    Raises:
+        ValueError: gain or noise variance are neither a scalar nor one per symbol.
+    """
+    symbols = np.ascontiguousarray(received.symbols, np.complex64)
+    gain = np.ascontiguousarray(received.gain, np.complex64).reshape(-1)
+    noise_variance = np.ascontiguousarray(received.noise_variance, np.float32).reshape(-1)
+    for what, state in (("gain", gain), ("noise_variance", noise_variance)):
+        if state.size not in (1, symbols.size):
+            raise ValueError(f"{what} has {state.size} values for {symbols.size} symbols; it is a scalar or one each.")
+    return symbols, gain, noise_variance
+
+
+@njit(nogil=True, cache=True)
+def matched(symbols: np.ndarray, gain: np.ndarray, noise_variance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Equalized symbols y / gain, complex64 [n], and their weight |gain|^2 / noise_variance, float32 [n].
+
+    What cannot be used (anything NaN or infinite, gain 0, noise variance below 0) is 0 with weight 0: an erasure.
+    """
+    n = symbols.size
+    equal = np.empty(n, np.complex64)
+    weight = np.empty(n, np.float32)
+    y, x = symbols.view(np.float32), equal.view(np.float32)
+    h = (gain if gain.size == n else np.full(n, gain[0], np.complex64)).view(np.float32)
+    n0 = noise_variance if noise_variance.size == n else np.full(n, noise_variance[0], np.float32)
+    zero, least_power, least_noise = np.float32(0), np.float32(1e-30), np.float32(1e-12)
+    for i in range(n):
+        g_re, g_im, y_re, y_im = h[2 * i], h[2 * i + 1], y[2 * i], y[2 * i + 1]
+        power = g_re * g_re + g_im * g_im
+        inverse = np.float32(1) / max(power, least_power)
+        re = (y_re * g_re + y_im * g_im) * inverse
+        im = (y_im * g_re - y_re * g_im) * inverse
+        w = power / max(n0[i], least_noise)
+        # A product with 0 is NaN for both NaN and inf: one test finds every way in which a symbol can be unusable.
+        usable = (power > zero) & (n0[i] >= zero) & (re * zero + im * zero + w * zero == zero)
+        x[2 * i] = re if usable else zero
+        x[2 * i + 1] = im if usable else zero
+        weight[i] = w if usable else zero
+    return equal, weight
+
+
+def _interleave(parts: list[Vector]) -> list[Vector]:
+    """From vectors of one bit of both dimensions, [I0 Q0 I1 Q1 ...], to the order of the labels."""
+    width = 2 * len(parts)
+    vectors = []
+    for start in range(0, LANES * len(parts), LANES):
+        places = range(start, start + LANES)
+        source = [(at % width // 2, at // width * 2 + at % 2) for at in places]
+        vector = parts[0]
+        for j, part in enumerate(parts):
+            vector = vector.shuffle(part, [LANES + lane if p == j else i for i, (p, lane) in enumerate(source)])
+        vectors.append(vector)
+    return vectors
+
+
+def _max_log(x: Vector, weight: Vector, order: int) -> list[Vector]:
+    """LLRs of the bits of one dimension: the distance to the nearest level of either bit value, by the weight."""
+    levels = [float(a) for a in amplitudes(order)]
+    half = len(levels).bit_length() - 1
+    if half == 1:
+        return [x * (2 * 2**0.5) * weight]
+    if half == 2:  # in closed form, in units of the smallest amplitude: levels 1, 3, -1, -3
+        scaled = x * 10**0.5
+        sign = scaled.to("bitcast", U32) & (1 << 31)
+        size = ((scaled.to("bitcast", U32)) ^ sign).to("bitcast", F32)
+        tenth = weight * 0.1
+        four = size * 4.0
+        # Beyond 2 the nearest level of the same sign is 3 and no longer 1.
+        outer = four.maximum(size * 8.0 - 8.0) * tenth
+        return [(outer.to("bitcast", U32) | sign).to("bitcast", F32), (four * -1.0 + 8.0) * tenth]
+    distance = [(x - level) * (x - level) for level in levels]
+    llrs = []
+    for j in reversed(range(half)):
+        nearest = []
+        for value in (0, 1):
+            those = [d for label, d in enumerate(distance) if label >> j & 1 == value]
+            while len(those) > 1:
+                those = [a.minimum(b) for a, b in zip(those[::2], those[1::2], strict=True)]
+            nearest += those
+        llrs.append((nearest[1] - nearest[0]) * weight)
+    return llrs
+
+
+def _emit(memory: list[Memory], step: ir.Value, numbers: list[Vector], *, order: int, per_symbol: bool) -> None:
+    """LLRs of 8 symbols: matched ones with a weight each, or as received with the factors of the whole burst."""
+    out, symbols, weights = memory
+    y = symbols.load(symbols.step(step, 4 * LANES), F32)
+    if per_symbol:
+        few = weights.load(weights.step(step, 4 * _SYMBOLS), ir.VectorType(ir.FloatType(), _SYMBOLS))
+        x, weight = y, few.shuffle(few, [i // 2 for i in range(LANES)])
+    else:
+        re, im, weight = numbers
+        turn = Vector(im.builder, ir.Constant(F32, [1.0, -1.0] * _SYMBOLS)) * im
+        x = y * re + y.shuffle(y, _PAIRS) * turn
+        nothing = x * 0.0  # NaN for both NaN and inf
+        usable = (nothing + nothing.shuffle(nothing, _PAIRS)).compare("==", 0.0)
+        x, weight = usable.where(x, 0.0), usable.where(weight, 0.0)
+    llrs = [v.minimum(LLR_MAX).maximum(-LLR_MAX) for v in _max_log(x, weight, order)]
+    for i, vector in enumerate(_interleave(llrs)):
+        out.store(out.step(step, 4 * LANES * len(llrs), 4 * LANES * i), vector)
+
+
+_of_symbols = each_step(*[partial(_emit, order=order, per_symbol=True) for order in ORDERS])
+_of_burst = each_step(*[partial(_emit, order=order, per_symbol=False) for order in ORDERS])
+
+
+@njit(nogil=True, cache=True)
+def _soften(
+    symbols: np.ndarray, weights: np.ndarray, which: int, bits: int, re: np.float32, im: np.float32, w: np.float32
+) -> np.ndarray:
+    """LLRs of symbols with a weight each, or, where `weights` is empty, with the factors of the whole burst."""
+    n = symbols.size
+    llrs = np.empty(n * bits, np.float32)
+    steps = n // _SYMBOLS
+    done = steps * _SYMBOLS
+    few, few_weights = np.zeros(_SYMBOLS, np.complex64), np.zeros(_SYMBOLS, np.float32)
+    few_llrs = np.empty(_SYMBOLS * bits, np.float32)
+    few[: n - done] = symbols[done:]
+    if weights.size:
+        few_weights[: n - done] = weights[done:]
+        _of_symbols(llrs, symbols, weights, steps, which, re, im, w)
+        _of_symbols(few_llrs, few, few_weights, 1, which, re, im, w)
+    else:
+        _of_burst(llrs, symbols, weights, steps, which, re, im, w)
+        _of_burst(few_llrs, few, few_weights, 1, which, re, im, w)
+    llrs[done * bits :] = few_llrs[: (n - done) * bits]
+    return llrs
+
+
+@njit(nogil=True, cache=True)
+def burst_factors(gain: np.complex64, noise_variance: np.float32) -> tuple[np.float32, np.float32, np.float32]:
+    """What `matched` multiplies all symbols of a burst by: y / gain = (y.re a + y.im b, y.im a - y.re b), and a weight.
+
+    The weight is 0 where nothing of the burst can be used.
+    """
+    zero = np.float32(0)
+    power = gain.real * gain.real + gain.imag * gain.imag
+    inverse = np.float32(1) / max(power, np.float32(1e-30))
+    w = power / max(noise_variance, np.float32(1e-12))
+    usable = power > zero and noise_variance >= zero and w * zero == zero
+    return gain.real * inverse, gain.imag * inverse, w if usable else zero
+
+
+@njit(nogil=True, cache=True)
+def _demodulate_exact(dims: np.ndarray, weight: np.ndarray, levels: np.ndarray, limit: np.float32) -> np.ndarray:
+    half = 0
+    while 1 << half < levels.size:
+        half += 1
+    llrs = np.empty(2 * half * weight.size, np.float32)
+    metrics = np.empty(levels.size)
+    best, total = np.empty((half, 2)), np.empty((half, 2))
+    for i in range(weight.size):
+        for d in range(2):
+            best[:] = -np.inf
+            total[:] = 0
+            for label in range(levels.size):
+                off = float(dims[2 * i + d]) - levels[label]
+                metrics[label] = -off * off * weight[i]
+                for j in range(half):
+                    bit = label >> (half - 1 - j) & 1
+                    best[j, bit] = max(best[j, bit], metrics[label])
+            for label in range(levels.size):
+                for j in range(half):
+                    bit = label >> (half - 1 - j) & 1
+                    total[j, bit] += np.exp(metrics[label] - best[j, bit])
+            for j in range(half):
+                value = best[j, 0] - best[j, 1] + np.log(total[j, 0] / total[j, 1])
+                llrs[2 * half * i + 2 * j + d] = min(max(value, -limit), limit) if weight[i] > 0 else 0.0
+    return llrs
+
+
+def demodulate(received: Received, order: int, method: str = "max-log") -> np.ndarray:
+    """LLRs ln P(b=0)/P(b=1), float32 [n * bits_per_symbol], of the bits behind y = gain * x + noise.
+
+    `method` is "max-log", or "exact" (log-MAP). For QPSK both are the same. A symbol that is NaN or infinite, has
+    zero gain, or infinite or undefined noise variance is an erasure: its LLRs are 0. LLRs are clipped to +-1e6.
+
+    Raises:
+        ValueError: gain or noise variance are neither a scalar nor one per symbol.
+    """
+    symbols, gain, noise_variance = state_of(received)
+    if not symbols.size:
+        return np.empty(0, np.float32)
+    bits = order.bit_length() - 1
+    if order != 4 and method == "exact":
+        equal, weight = matched(symbols, gain, noise_variance)
+        return _demodulate_exact(equal.view(np.float32), weight, amplitudes(order), np.float32(LLR_MAX))
+    which, nought = ORDERS.index(order), np.float32(0)
+    if gain.size == noise_variance.size == 1:
+        re, im, w = burst_factors(gain[0], noise_variance[0])
+        return _soften(symbols, _NONE, which, bits, np.float32(re), np.float32(im), np.float32(w))
+    return _soften(*matched(symbols, gain, noise_variance), which, bits, nought, nought, nought)

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from lgvsc_flow.blocks.channel.ideal import DropState, IdealChannel
     from lgvsc_flow.blocks.channel.impairments import CarrierFrequencyOffset, IqImbalance, PhaseNoise
     from lgvsc_flow.blocks.channel.rayleigh import RayleighChannel
+    from lgvsc_flow.blocks.channel.replay import ReplayChannel
     from lgvsc_flow.blocks.channel.rician import RicianChannel
+    from lgvsc_flow.blocks.channel.sigmf import SigmfSink, SigmfSource
     from lgvsc_flow.blocks.channel.tdl import TdlChannel
 
 __getattr__, __dir__, __all__ = exports(
@@ -27,7 +29,9 @@ __getattr__, __dir__, __all__ = exports(
         "ideal": ["DropState", "IdealChannel"],
         "impairments": ["CarrierFrequencyOffset", "IqImbalance", "PhaseNoise"],
         "rayleigh": ["RayleighChannel"],
+        "replay": ["ReplayChannel"],
         "rician": ["RicianChannel"],
+        "sigmf": ["SigmfSink", "SigmfSource"],
         "tdl": ["TdlChannel"],
     },
 )

@@ -1,0 +1,329 @@
+"""SigMF recordings: complex samples in a .sigmf-data file, what they are in the .sigmf-meta file beside it."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from lgvsc_flow import Block, In, Out, setting
+from lgvsc_flow.errors import MediaError
+from lgvsc_flow.items import Symbols
+
+__all__ = ["Annotation", "Recording", "SigmfSink", "SigmfSource", "read_meta", "sigmf_paths"]
+
+META, DATA = ".sigmf-meta", ".sigmf-data"
+VERSION = "1.0.0"
+MAX_META_BYTES = 2**26
+MAX_BURST = 2**27
+CHUNK = 2**20
+
+# Datatype: NumPy type of one part, its value for zero, its full scale (integers run from -1 to 1).
+DATATYPES = {
+    "cf32_le": ("<f4", 0.0, 1.0),
+    "ci16_le": ("<i2", 0.0, 32768.0),
+    "ci8": ("i1", 0.0, 128.0),
+    "cu8": ("u1", 127.5, 127.5),
+}
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """A marked stretch of a recording: first sample, number of samples, what it is."""
+
+    start: int
+    count: int
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What a .sigmf-meta file says, checked against the size of its data."""
+
+    datatype: str
+    samples: int
+    sample_rate_hz: float | None
+    frequency_hz: float | None
+    sha512: str | None
+    annotations: tuple[Annotation, ...]
+
+
+def sigmf_paths(path: str | os.PathLike[str]) -> tuple[Path, Path]:
+    """The metadata and the data file of a recording that is named with either ending, or with none."""
+    path = Path(path)
+    base = path.with_suffix("") if path.suffix in (META, DATA) else path
+    return base.with_name(base.name + META), base.with_name(base.name + DATA)
+
+
+def read_meta(path: str | os.PathLike[str]) -> Recording:
+    """Read and check the metadata of a recording; its data file is measured, not read.
+
+    Raises:
+        MediaError: a file is missing or cannot be read; the metadata are no SigMF; they need what is not supported
+            (another datatype, several channels, headers in the data, an extension that is not optional); or they do
+            not fit the data: half a sample, an annotation behind the end.
+    """
+    meta_path, data_path = sigmf_paths(path)
+    wrong = f"'{meta_path}' is no SigMF that can be read here"
+    try:
+        if meta_path.stat().st_size > MAX_META_BYTES:
+            raise MediaError(f"{wrong}: more than {MAX_META_BYTES} bytes of metadata.")
+        text = meta_path.read_bytes().decode()
+        size = data_path.stat().st_size
+    except OSError as error:
+        raise MediaError(f"'{error.filename}' cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise MediaError(f"{wrong}: {error}.") from error
+    try:
+        meta = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise MediaError(f"{wrong}: {error}.") from error
+    try:
+        return _checked(meta, size)
+    except ValueError as error:
+        raise MediaError(f"{wrong}: {error}.") from error
+
+
+def _checked(meta: Any, size: int) -> Recording:
+    whole = _typed(meta, dict, "the file")
+    about = _typed(whole.get("global"), dict, "global")
+    captures = [_typed(c, dict, "a capture") for c in _typed(whole.get("captures"), list, "captures")]
+    marks = [_typed(a, dict, "an annotation") for a in _typed(whole.get("annotations"), list, "annotations")]
+    datatype = _typed(about.get("core:datatype"), str, "core:datatype")
+    if datatype not in DATATYPES:
+        raise ValueError(f"core:datatype is {datatype[:40]!r}, supported are {', '.join(DATATYPES)}")
+    if _count(about, "core:num_channels", 1) != 1:
+        raise ValueError(f"core:num_channels is {about['core:num_channels']}, supported is 1")
+    for key in ("core:dataset", "core:metadata_only", "core:trailing_bytes"):
+        if about.get(key):
+            raise ValueError(f"{key} is set; only recordings with a data file of samples alone are supported")
+    if any(_count(c, "core:header_bytes", 0) for c in captures):
+        raise ValueError("core:header_bytes is set; only recordings with a data file of samples alone are supported")
+    for extension in _typed(about.get("core:extensions", []), list, "core:extensions"):
+        if not _typed(extension, dict, "an extension").get("optional", True):
+            raise ValueError(f"it needs the extension {str(extension.get('name'))[:40]!r}")
+    width = 2 * np.dtype(DATATYPES[datatype][0]).itemsize
+    if size % width:
+        raise ValueError(f"the data have {size} bytes, which is no whole number of {datatype} samples of {width} bytes")
+    samples, offset = size // width, _count(about, "core:offset", 0)
+    annotations = []
+    for i, mark in enumerate(marks):
+        start = _count(mark, "core:sample_start", None) - offset
+        count = _count(mark, "core:sample_count", max(samples - start, 0))
+        if start < 0 or start + count > samples:
+            raise ValueError(f"annotation {i} marks samples {start} to {start + count} of {samples}")
+        annotations.append(Annotation(start, count, str(mark.get("core:label", ""))))
+    sha512 = about.get("core:sha512")
+    return Recording(
+        datatype,
+        samples,
+        _number(about, "core:sample_rate"),
+        _number(captures[0], "core:frequency") if captures else None,
+        None if sha512 is None else _typed(sha512, str, "core:sha512").lower(),
+        tuple(annotations),
+    )
+
+
+def _typed(value: Any, kind: type, name: str) -> Any:
+    if not isinstance(value, kind):
+        raise ValueError(f"{name} is {type(value).__name__}, not {kind.__name__}")
+    return value
+
+
+def _count(values: dict[str, Any], key: str, default: int | None) -> int:
+    value = values.get(key, default)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**63:
+        raise ValueError(f"{key} is {str(value)[:40]}, not a number of samples or bytes")
+    return value
+
+
+def _number(values: dict[str, Any], key: str) -> float | None:
+    value = values.get(key)
+    if value is None:
+        return None
+    if not isinstance(value, int | float) or isinstance(value, bool) or not abs(value) <= 1e15:
+        raise ValueError(f"{key} is {str(value)[:40]}, not a frequency in Hz")
+    return float(value)
+
+
+class SigmfSource(Block):
+    """Send the samples of a SigMF recording, in bursts of `burst` samples, the last one shorter.
+
+    With `bursts="annotations"` each annotated stretch is one burst, in the order of the file: a recording of
+    `SigmfSink` gives back the bursts that were written. Integers are scaled to -1 to 1; then `gain_db` is applied.
+    `recording` holds the metadata once the block has started. Only a burst at a time is in memory.
+
+    What follows a recorded reception takes its samples from `IdealChannel`, which says how noisy they are.
+
+    Raises:
+        MediaError: see `read_meta`; the data do not have the checksum of the metadata (before the first sample, if
+            `verify`); a sample is NaN or infinite; the file shrinks while it is read.
+    """
+
+    symbols = Out(Symbols)
+
+    path: str | os.PathLike[str] = setting(doc="of either file, or without ending")
+    burst: int = setting(16384, ge=1, le=MAX_BURST, unit="samples")
+    bursts: str = setting("equal", choices=("equal", "annotations"))
+    gain_db: float = setting(0.0, ge=-200, le=200, unit="dB", doc="power gain applied to the samples")
+    verify: bool = setting(True, doc="compare the checksum, where there is one, before the first sample")
+    recording: Recording | None = dataclasses.field(default=None, init=False)
+
+    def start(self) -> None:
+        self.recording = recording = read_meta(self.path)
+        if self.bursts == "annotations":
+            self._stretches = [(a.start, a.count) for a in recording.annotations]
+            longest = max((count for _, count in self._stretches), default=0)
+            if longest > MAX_BURST:
+                raise MediaError(
+                    f"'{self.path}' has an annotation of {longest} samples; a burst has at most {MAX_BURST}."
+                )
+        else:
+            n = recording.samples
+            self._stretches = [(start, min(self.burst, n - start)) for start in range(0, n, self.burst)]
+        if self.verify and recording.sha512 is not None:
+            self._compare(recording.sha512)
+
+    def _compare(self, sha512: str) -> None:
+        path = sigmf_paths(self.path)[1]
+        digest = hashlib.sha512()
+        try:
+            with path.open("rb") as data:
+                while part := data.read(CHUNK):
+                    digest.update(part)
+        except OSError as error:
+            raise MediaError(f"'{path}' cannot be read: {error.strerror}.") from error
+        if digest.hexdigest() != sha512:
+            raise MediaError(
+                f"'{path}' is damaged: its SHA-512 is not that of the metadata. verify=False reads it still."
+            )
+
+    def work(self) -> Iterator[np.ndarray]:
+        assert self.recording is not None
+        path = sigmf_paths(self.path)[1]
+        dtype, zero, full = DATATYPES[self.recording.datatype]
+        width = 2 * np.dtype(dtype).itemsize
+        scale = np.float32(10 ** (self.gain_db / 20) / full)
+        try:
+            with path.open("rb") as data:
+                for start, count in self._stretches:
+                    data.seek(start * width)
+                    raw = data.read(count * width)
+                    if len(raw) != count * width:
+                        raise MediaError(f"'{path}' has become shorter than {(start + count) * width} bytes.")
+                    yield self._burst(np.frombuffer(raw, dtype), np.float32(zero), scale, start)
+        except OSError as error:
+            raise MediaError(f"'{path}' cannot be read: {error.strerror}.") from error
+
+    def _burst(self, parts: np.ndarray, zero: np.float32, scale: np.float32, start: int) -> np.ndarray:
+        with np.errstate(over="ignore", invalid="ignore"):
+            values = (parts.astype(np.float32) - zero) * scale
+        bad = np.flatnonzero(~np.isfinite(values))
+        if bad.size:
+            raise MediaError(f"'{self.path}': sample {start + int(bad[0]) // 2} is NaN or infinite.")
+        return values.view(np.complex64)
+
+
+class SigmfSink(Block):
+    """Write samples to a SigMF recording, cf32_le, one annotation for each burst.
+
+    Both files grow under other names and get their own when the stream has ended well; a failed run leaves nothing
+    new, and an older recording of that name as it is. The metadata hold the sample rate, the frequency where it is
+    given, and the SHA-512 of the data. No time is written: the same run writes the same files.
+
+    Ref: SigMF specification, https://sigmf.org, version 1.0.0.
+
+    Raises:
+        MediaError: the folder is missing or cannot be written, the disk is full, or a sample is NaN or infinite.
+    """
+
+    symbols = In(Symbols)
+
+    path: str | os.PathLike[str] = setting(doc="of either file, or without ending")
+    sample_rate_hz: float = setting(gt=0, le=1e12, unit="Hz", doc="samples per second")
+    frequency_hz: float | None = setting(None, ge=-1e12, le=1e12, unit="Hz", doc="carrier; None: not said")
+    label: str = setting("burst", doc="of the annotations; a number follows")
+    description: str = setting("", doc="of the recording")
+    annotate: bool = setting(True, doc="mark each burst")
+    sample_count: int = dataclasses.field(default=0, init=False)
+
+    def validate(self) -> None:
+        self._file: IO[bytes] | None = None
+        self._parts: tuple[Path, Path] | None = None
+
+    def start(self) -> None:
+        self.sample_count = 0
+        self._digest = hashlib.sha512()
+        self._marks: list[dict[str, Any]] = []
+        meta, data = sigmf_paths(self.path)
+        if not meta.parent.is_dir():
+            raise MediaError(f"'{meta}' cannot be written: there is no folder '{meta.parent}'. Make it first.")
+        part = f".{os.getpid()}.part"
+        self._parts = meta.with_name(f".{meta.name}{part}"), data.with_name(f".{data.name}{part}")
+        try:
+            self._file = self._parts[1].open("wb")
+        except OSError as error:
+            raise MediaError(f"'{data}' cannot be written: {error.strerror}.") from error
+
+    def work(self, symbols: np.ndarray) -> None:
+        assert self._file is not None
+        bad = np.flatnonzero(~np.isfinite(symbols))
+        if bad.size:
+            raise MediaError(f"'{self.path}': sample {self.sample_count + int(bad[0])} is NaN or infinite.")
+        raw = symbols.astype("<c8", copy=False).tobytes()
+        try:
+            self._file.write(raw)
+        except OSError as error:
+            raise MediaError(f"'{self.path}' cannot be written: {error.strerror}.") from error
+        self._digest.update(raw)
+        if self.annotate:
+            mark = {"core:sample_start": self.sample_count, "core:sample_count": symbols.size}
+            self._marks.append({**mark, "core:label": f"{self.label} {len(self._marks)}"})
+        self.sample_count += symbols.size
+
+    def finish(self) -> None:
+        assert self._file is not None
+        assert self._parts is not None
+        about: dict[str, Any] = {
+            "core:datatype": "cf32_le",
+            "core:sample_rate": self.sample_rate_hz,
+            "core:version": VERSION,
+            "core:num_channels": 1,
+            "core:sha512": self._digest.hexdigest(),
+            "core:recorder": "lgvsc-flow",
+        }
+        if self.description:
+            about["core:description"] = self.description
+        capture: dict[str, Any] = {"core:sample_start": 0}
+        if self.frequency_hz is not None:
+            capture["core:frequency"] = self.frequency_hz
+        text = json.dumps({"global": about, "captures": [capture], "annotations": self._marks}, indent=2)
+        meta, data = sigmf_paths(self.path)
+        try:
+            self._file.close()
+            self._parts[0].write_text(text + "\n")
+            # Metadata always belong to the data beside them: the old ones go first, the new ones come last.
+            meta.unlink(missing_ok=True)
+            os.replace(self._parts[1], data)
+            os.replace(self._parts[0], meta)
+        except OSError as error:
+            raise MediaError(f"'{meta}' cannot be written: {error.strerror}.") from error
+        self._file = self._parts = None
+
+    def stop(self) -> None:
+        if self._file is not None:
+            with suppress(OSError):
+                self._file.close()
+            self._file = None
+        for part in self._parts or ():
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+        self._parts = None

@@ -1,65 +1,56 @@
-"""Random graphs finish with the same bits whatever the engine and the capacity of the wires."""
+"""Random valid graphs finish, with the same bits on every wire whatever the engine and the capacity of the wires."""
 
 import numpy as np
 import pytest
-from chain import Group, Invert, Source
+from random_graphs import random_graph
 
-from lgvsc_flow import Block, Graph, In, Out
-from lgvsc_flow.items import Bits
+from lgvsc_flow.check import sizes
+from lgvsc_flow.items import size
+from lgvsc_flow.ports import BoundPort
+from lgvsc_flow.testing import assert_same_items, assert_same_on_all_engines
 
-
-class Mix(Block):
-    """Two streams into one, with noise of its own."""
-
-    a = In(Bits, "n")
-    b = In(Bits, "n")
-    mixed = Out(Bits, "n")
-
-    def work(self, a, b):
-        return a ^ b ^ self.rng.integers(0, 2, a.size, dtype=np.uint8)
+GROUPS, PER_GROUP = 26, 20
 
 
-def composite(depth):
-    graph = Graph("part")
-    first, last = Invert(), Group(size=1 + depth)
-    graph.connect(first, Invert(), last)
-    return graph.open(bits=first.bits, grouped=last.grouped)
-
-
-def random_graph(seed):
-    rng = np.random.default_rng(seed)
-    count = int(rng.integers(1, 60))
-    graph = Graph(f"random {seed}", seed=seed)
-    ends = [Source(n=16, count=count).bits for _ in range(rng.integers(1, 4))]
-    for _ in range(rng.integers(2, 14)):
-        end = ends[rng.integers(len(ends))]
-        match rng.integers(4):
-            case 0:
-                graph.connect(end, block := Invert())
-                ends.append(block.flipped)
-            case 1:
-                graph.connect(end, block := Group(size=int(rng.integers(1, 40))))
-                ends.append(block.grouped)
-            case 2:
-                graph.connect(end, part := composite(int(rng.integers(8))))
-                ends.append(part.grouped)
-            case _:
-                mix = Mix()
-                graph.connect(end, mix.a)
-                graph.connect(ends[rng.integers(len(ends))], mix.b)
-                ends.append(mix.mixed)
-    return graph, [graph.probe(end, keep=None) for end in ends]
-
-
-def result(graph, probes, **how):
+def sent(graph, probes, **how):
     graph.run(**how)
-    return [np.concatenate(p.items).tobytes() for p in probes]
+    return {name: probe.items for name, probe in probes.items()}
 
 
-@pytest.mark.parametrize("seed", range(100))
-def test_same_bits(seed):
-    graph, probes = random_graph(seed)
-    expected = result(graph, probes, engine="inline", capacity=16)
-    capacity = int(np.random.default_rng(seed).integers(1, 6))
-    assert result(graph, probes, engine="inline", capacity=capacity) == expected
-    assert result(graph, probes, engine="threads", capacity=capacity) == expected
+@pytest.mark.parametrize("group", range(GROUPS))
+def test_the_same_bits_on_every_wire(group):
+    for seed in range(group * PER_GROUP, (group + 1) * PER_GROUP):
+        graph, part = random_graph(seed)
+        foretold, probes = sizes(graph), {}
+        for block in graph.blocks:
+            for port in block.outputs():
+                end = BoundPort(block, port)
+                probes[str(end)] = graph.probe(end, keep=None)
+        one, other = np.random.default_rng(seed).integers(1, 9, 2).tolist()
+        expected = sent(graph, probes, engine="inline", capacity=one)
+        assert_same_items(expected, sent(graph, probes, engine="threads", capacity=other))
+        for end in part.ends:
+            items = expected[str(end.port)]
+            assert len(items) == end.count
+            assert foretold[end.port.block, end.port.port.name] == end.size
+            assert all(size(i) == end.size for i in items)
+
+
+@pytest.mark.parametrize("seed", range(1000, 1010))
+def test_the_kit_says_the_same(seed):
+    assert_same_on_all_engines(lambda: random_graph(seed)[0], capacities=(1, 5))
+
+
+def test_there_is_everything_among_them():
+    """The generator makes what the tests above claim to try."""
+    kinds, composites, joins, nested, several = set(), 0, 0, 0, 0
+    for seed in range(GROUPS * PER_GROUP):
+        graph, _ = random_graph(seed)
+        kinds |= {type(b).__name__ for b in graph.blocks}
+        names = [b.name for b in graph.blocks]
+        composites += any("/" in n for n in names)
+        nested += any(n.count("/") > 1 for n in names)
+        joins += any(len(b.inputs()) > 1 for b in graph.blocks)
+        several += sum(not b.inputs() for b in graph.blocks) > 1
+    assert kinds >= {"Xor", "Concat", "Pack", "Unpack", "Third", "Twice", "Staircase", "Group", "Together", "Tint"}
+    assert min(composites, joins, nested, several) >= 50

@@ -22,6 +22,7 @@ from numba import njit
 from lgvsc_flow import Block, In, Out, setting
 from lgvsc_flow.blocks.channel.awgn import add_noise, noise_variance
 from lgvsc_flow.blocks.channel.rician import split_power
+from lgvsc_flow.blocks.random_kernels import NoiseStream
 from lgvsc_flow.errors import SettingError
 from lgvsc_flow.items import Received, Symbols
 
@@ -145,7 +146,7 @@ class JakesChannel(Block):
     The same stream cut into other bursts meets the same fading.
     """
 
-    symbols = In(Symbols, "n")
+    symbols = In(Symbols, "n", finite=True)
     received = Out(Received, "n")
 
     esn0_db: float = setting(
@@ -163,11 +164,10 @@ class JakesChannel(Block):
         check_hold(self.label, self.doppler_hz, self.coherence, self.symbol_rate_hz)
 
     def start(self) -> None:
-        self.symbol_count = 0
-        drawn, self._noise = self.rng.spawn(2)
+        self.symbol_count, self._noise = 0, NoiseStream(self.rng)
         self._fading = draw_fading(
             self.doppler_hz * self.coherence / self.symbol_rate_hz,
-            drawn,
+            self.rng,
             sinusoids=self.sinusoids,
             k_factor_db=self.k_factor_db,
             los_doppler=self.los_doppler,

@@ -9,6 +9,7 @@ from numba import njit
 
 from lgvsc_flow import Block, In, Out, setting
 from lgvsc_flow.blocks.channel.awgn import add_noise, noise_variance
+from lgvsc_flow.blocks.random_kernels import NoiseStream
 from lgvsc_flow.errors import SettingError
 from lgvsc_flow.items import Received, Symbols
 
@@ -44,7 +45,7 @@ class GilbertElliottChannel(Block):
     Estimates of error rates for codes on burst-noise channels, the same 42, 1963.
     """
 
-    symbols = In(Symbols, "n")
+    symbols = In(Symbols, "n", finite=True)
     received = Out(Received, "n")
 
     esn0_db: float = setting(
@@ -83,7 +84,8 @@ class GilbertElliottChannel(Block):
 
     def start(self) -> None:
         self.symbol_count = self.lost_count = 0
-        self._chain, self._losses, self._noise = self.rng.spawn(3)
+        self._chain, self._losses = self.rng.spawn(2)
+        self._noise = NoiseStream(self.rng)
         self._bad = bool(self._chain.random() < self.bad_rate)
         self._lost = False  # the unit under way
 

@@ -17,7 +17,7 @@ class IdealChannel(Block):
     For symbols that come from elsewhere: a recording already holds its noise, and only its user knows how much.
     """
 
-    symbols = In(Symbols, "n")
+    symbols = In(Symbols, "n", finite=True)
     received = Out(Received, "n")
 
     esn0_db: float = setting(100.0, ge=-100, le=100, unit="dB", doc="symbol energy over noise, as assumed", live=True)

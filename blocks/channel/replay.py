@@ -16,6 +16,7 @@ from numpy.lib import format as npy
 from lgvsc_flow import Block, In, Out, setting
 from lgvsc_flow.blocks.channel.awgn import add_noise, noise_variance
 from lgvsc_flow.blocks.channel.dispersed import Dispersed, disperse
+from lgvsc_flow.blocks.random_kernels import NoiseStream
 from lgvsc_flow.errors import MediaError
 from lgvsc_flow.items import Received, Symbols
 
@@ -94,7 +95,7 @@ class ReplayChannel(Block):
         MediaError: see `load_gains`; in `start`, before anything is sent.
     """
 
-    symbols = In(Symbols, "n")
+    symbols = In(Symbols, "n", finite=True)
     received = Out(Received, "n", response="{response}")
 
     path: str | os.PathLike[str] = setting(doc=".npy, or .npz")
@@ -112,7 +113,7 @@ class ReplayChannel(Block):
         return "dispersive" if self.dispersive else "flat"
 
     def start(self) -> None:
-        self.symbol_count = 0
+        self.symbol_count, self._noise = 0, NoiseStream(self.rng)
         gains = load_gains(self.path, self.key)
         if (gains.ndim == 2) != self.dispersive:
             kind, other = ("gains", "False") if gains.ndim == 1 else ("impulse responses", "True")
@@ -140,7 +141,7 @@ class ReplayChannel(Block):
         variance = noise_variance(self.esn0_db)
         if self.dispersive:
             clean, self._history = disperse(symbols, self._history, rows, self.hold, used)
-            noisy = add_noise(clean, float(variance), self.rng)
+            noisy = add_noise(clean, float(variance), self._noise)
             return Dispersed(noisy, np.array(1, np.complex64), np.array(variance), rows, self.hold, used)
         gain = np.repeat(rows, self.hold)[used : used + symbols.size]
-        return Received(add_noise(gain * symbols, float(variance), self.rng), gain, np.array(variance))
+        return Received(add_noise(gain * symbols, float(variance), self._noise), gain, np.array(variance))

@@ -9,6 +9,7 @@ import numpy as np
 from lgvsc_flow import Block, In, Out, setting
 from lgvsc_flow.blocks.channel.awgn import add_noise, noise_variance
 from lgvsc_flow.blocks.channel.rayleigh import fading
+from lgvsc_flow.blocks.random_kernels import NoiseStream
 from lgvsc_flow.items import Received, Symbols
 
 __all__ = ["RicianChannel", "rician", "split_power"]
@@ -23,7 +24,7 @@ def split_power(k_factor_db: float) -> tuple[np.float32, np.float32]:
     return np.float32(np.sqrt(k / (k + 1))), np.float32(np.sqrt(1 / (k + 1)))
 
 
-def rician(symbols: int, coherence: int, k_factor_db: float, rng: np.random.Generator) -> np.ndarray:
+def rician(symbols: int, coherence: int, k_factor_db: float, rng: np.random.Generator | NoiseStream) -> np.ndarray:
     """Gains h ~ CN(sqrt(K / (K + 1)), 1 / (K + 1)), E|h|^2 = 1: complex64 [symbols], constant over `coherence`."""
     steady, scattered = split_power(k_factor_db)
     return steady + scattered * fading(symbols, coherence, rng)
@@ -39,7 +40,7 @@ class RicianChannel(Block):
     Ref: J. G. Proakis and M. Salehi, Digital Communications, 5th ed., section 13.1-2.
     """
 
-    symbols = In(Symbols, "n")
+    symbols = In(Symbols, "n", finite=True)
     received = Out(Received, "n")
 
     esn0_db: float = setting(
@@ -51,9 +52,10 @@ class RicianChannel(Block):
 
     def start(self) -> None:
         self.symbol_count = 0
+        self._gains, self._noise = NoiseStream(self.rng), NoiseStream(self.rng)
 
     def work(self, symbols: np.ndarray) -> Received:
         self.symbol_count += symbols.size
-        gain = rician(symbols.size, self.coherence, self.k_factor_db, self.rng)
+        gain = rician(symbols.size, self.coherence, self.k_factor_db, self._gains)
         variance = noise_variance(self.esn0_db)
-        return Received(add_noise(gain * symbols, float(variance), self.rng), gain, np.array(variance))
+        return Received(add_noise(gain * symbols, float(variance), self._noise), gain, np.array(variance))

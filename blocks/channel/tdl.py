@@ -13,6 +13,7 @@ from lgvsc_flow import Block, In, Out, setting
 from lgvsc_flow.blocks.channel.awgn import add_noise, noise_variance
 from lgvsc_flow.blocks.channel.dispersed import Dispersed, disperse
 from lgvsc_flow.blocks.channel.doppler import check_hold, draw_fading
+from lgvsc_flow.blocks.random_kernels import NoiseStream
 from lgvsc_flow.errors import SettingError
 from lgvsc_flow.items import Symbols
 
@@ -134,7 +135,7 @@ class TdlChannel(Block):
     Ref: 3GPP TR 38.901, clauses 7.7.2 (profiles) and 7.7.3 (scaling of delays).
     """
 
-    symbols = In(Symbols, "n", sample_rate="{sample_rate_hz:.10g} Hz")
+    symbols = In(Symbols, "n", finite=True, sample_rate="{sample_rate_hz:.10g} Hz")
     received = Out(Dispersed, "n", response="dispersive", sample_rate="{sample_rate_hz:.10g} Hz")
 
     esn0_db: float = setting(
@@ -184,8 +185,7 @@ class TdlChannel(Block):
         return float(np.sqrt(power @ place**2 - (power @ place) ** 2)) / self.sample_rate_hz
 
     def start(self) -> None:
-        self.symbol_count = 0
-        self._drawn, self._noise = self.rng.spawn(2)
+        self.symbol_count, self._noise = 0, NoiseStream(self.rng)
         profile = PROFILES[self.profile]
         self._los = profile.los
         self._shape = (np.sqrt(profile.powers)[:, None] * self.pulses).astype(np.float32)
@@ -193,8 +193,8 @@ class TdlChannel(Block):
         turns = self.doppler_hz * self.coherence / self.sample_rate_hz
         scattered = profile.powers.size - profile.los
         self._turns = turns
-        self._fading = draw_fading(turns, self._drawn, paths=scattered, sinusoids=self.sinusoids)
-        self._los_phase = self._drawn.uniform(0, 1)
+        self._fading = draw_fading(turns, self.rng, paths=scattered, sinusoids=self.sinusoids)
+        self._los_phase = self.rng.uniform(0, 1)
         self._still = self._mixed(self._fading.at(0, 1), np.array([self._los_phase]))
 
     def work(self, symbols: np.ndarray) -> Dispersed:
@@ -209,9 +209,9 @@ class TdlChannel(Block):
         """Taps, hold and used samples of the next n samples; see `Dispersed`."""
         if self.fading == "block":
             paths = self._shape.shape[0] - self._los
-            gains = self._drawn.standard_normal((1, 2 * paths), dtype=np.float32).view(np.complex64)
+            gains = self.rng.standard_normal((1, 2 * paths), dtype=np.float32).view(np.complex64)
             gains *= np.float32(np.sqrt(0.5))
-            return self._mixed(gains, np.array([self._drawn.uniform(0, 1)])), max(n, 1), 0
+            return self._mixed(gains, np.array([self.rng.uniform(0, 1)])), max(n, 1), 0
         if self._turns == 0:
             return self._still, max(n, 1), 0
         first, used = divmod(self.symbol_count, self.coherence)

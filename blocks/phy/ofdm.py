@@ -11,35 +11,16 @@ import numpy as np
 from numba import njit
 
 from lgvsc_flow import Block, In, Out, setting
+from lgvsc_flow.blocks.phy.scrambler import Gold
 from lgvsc_flow.errors import SettingError
 from lgvsc_flow.items import Received, Symbols
 
-__all__ = ["OfdmDemodulator", "OfdmModulator", "OfdmSettings", "ResourceGrid", "gold_sequence", "nr_numerology"]
-
-
-def gold_sequence(length: int, initial: int) -> np.ndarray:
-    """Pseudo-random bits c(0) to c(length - 1), uint8, of the 31 bit initial value c_init.
-
-    Ref: 3GPP TS 38.211, clause 5.2.1.
-    """
-    total = 1600 + length
-    first, second = np.zeros(total + 31, np.uint8), np.zeros(total + 31, np.uint8)
-    first[0] = 1
-    second[:31] = initial >> np.arange(31) & 1
-    _shift(first, second)
-    return first[1600:total] ^ second[1600:total]
-
-
-@njit(nogil=True, cache=True)
-def _shift(first: np.ndarray, second: np.ndarray) -> None:
-    for n in range(first.size - 31):
-        first[n + 31] = first[n + 3] ^ first[n]
-        second[n + 31] = second[n + 3] ^ second[n + 2] ^ second[n + 1] ^ second[n]
+__all__ = ["OfdmDemodulator", "OfdmModulator", "OfdmSettings", "ResourceGrid", "nr_numerology"]
 
 
 def _qpsk(count: int, initial: int) -> np.ndarray:
     """Known symbols of energy 1: complex64 [count]."""
-    bits = gold_sequence(2 * count, initial).reshape(-1, 2).astype(np.float32)
+    bits = Gold(initial).take(2 * count).reshape(-1, 2).astype(np.float32)
     return ((1 - 2 * bits) @ np.array([1, 1j]) * np.sqrt(0.5)).astype(np.complex64)
 
 
@@ -280,7 +261,7 @@ class OfdmModulator(OfdmSettings):
     Ref: 3GPP TS 38.211, clause 5.3.1.
     """
 
-    symbols = In(Symbols, "frames * frame_symbols")
+    symbols = In(Symbols, "frames * frame_symbols", finite=True)
     samples = Out(Symbols, "frames * frame_samples", ofdm="{layout}", sample_rate="{sample_rate_hz:.10g} Hz")
 
     def start(self) -> None:

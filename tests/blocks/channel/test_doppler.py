@@ -71,6 +71,7 @@ def test_the_cut_into_bursts_changes_nothing(coherence):
     (whole,) = run_block(JakesChannel(**settings), [symbols], seed=9)
     parts = run_block(JakesChannel(**settings), [symbols[:1], symbols[1:5], symbols[5:5], symbols[5:]], seed=9)
     assert np.array_equal(whole.gain, np.concatenate([p.gain for p in parts]))
+    assert np.array_equal(whole.symbols, np.concatenate([p.symbols for p in parts]))
     if coherence == 7:
         held = whole.gain[:2996].reshape(-1, 7)
         assert (held == held[:, :1]).all()

@@ -3,14 +3,13 @@ import pytest
 
 from lgvsc_flow.blocks.channel import AwgnChannel, Dispersed, JakesChannel, TdlChannel
 from lgvsc_flow.blocks.phy import OfdmDemodulator, OfdmModulator, nr_numerology
-from lgvsc_flow.blocks.phy.ofdm import gold_sequence
 from lgvsc_flow.errors import BlockError, SettingError
 from lgvsc_flow.items import Received
 from lgvsc_flow.testing import run_block
 
 SMALL = {"fft_size": 64, "cp": 16, "subcarriers": 50, "slot_symbols": 7, "pilot_spacing": 5, "pilot_symbols": 2}
 
-GOLD = "00000010100000110000001101110100"  # nrPRBS(1, 32)
+GOLD = "00000010100000110000001101110100"  # c_init 1; nrPRBS(1, 32) of py3gpp 0.6.0
 
 
 def qpsk(n, seed=0):
@@ -29,19 +28,10 @@ def link(channel, symbols, settings=SMALL, seed=0):
     return out["data"][0], out["pilots"][0]
 
 
-def test_gold_sequence_is_the_standards():
-    """The recurrences of clause 5.2.1, bit by bit on integers; the literal was made by py3gpp 0.6.0."""
-
-    def reference(length, initial):
-        x1, x2 = [1] + [0] * 30, [initial >> i & 1 for i in range(31)]
-        for n in range(1600 + length):
-            x1.append((x1[n + 3] + x1[n]) % 2)
-            x2.append((x2[n + 3] + x2[n + 2] + x2[n + 1] + x2[n]) % 2)
-        return [(x1[n + 1600] + x2[n + 1600]) % 2 for n in range(length)]
-
-    for initial in (1, 2, 0x5A5A5A5, 2**31 - 1):
-        assert gold_sequence(300, initial).tolist() == reference(300, initial)
-    assert "".join(map(str, gold_sequence(32, 1))) == GOLD
+def test_pilots_are_qpsk_of_the_standards_sequence():
+    pilots = OfdmModulator(**SMALL).grid.pilots
+    bits = np.array(list(GOLD), int).reshape(-1, 2)
+    assert np.allclose(pilots[:16], ((1 - 2 * bits) @ [1, 1j]) / np.sqrt(2))
 
 
 @pytest.mark.parametrize(

@@ -51,9 +51,7 @@ _TESTS: dict[str, tuple[str, Callable[[float, float], bool]]] = {
 }
 
 
-@cache
-def _hints(kind: type[Block]) -> dict[str, Any]:
-    return typing.get_type_hints(kind)
+_hints: Callable[[Any], dict[str, Any]] = cache(typing.get_type_hints)
 
 
 # `setting` is not among the specifiers: type checkers would not see its positional default.

@@ -77,7 +77,7 @@ class Graph:
 
     def __getitem__(self, name: str) -> Block:
         """The block of that name."""
-        for block in self.nx.nodes:
+        for block in self.blocks:
             if block.name == name:
                 return block
         raise KeyError(f"graph '{self.name}' has no block '{name}'; it has {', '.join(b.name for b in self.blocks)}")

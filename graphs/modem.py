@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Literal
+
 from lgvsc_flow import Block, Graph
 from lgvsc_flow.blocks.channel import AwgnChannel, Equalizer
 from lgvsc_flow.blocks.metrics import BerMeter
@@ -13,6 +16,7 @@ from lgvsc_flow.blocks.phy import (
     LdpcDecoder,
     LdpcEncoder,
     LlrCombine,
+    QamDecision,
     QamDemodulator,
     QamModulator,
     RandomBits,
@@ -21,25 +25,38 @@ from lgvsc_flow.blocks.phy import (
 __all__ = ["coded", "uncoded"]
 
 
-def uncoded(*, order: int = 16, channel: Block | None = None, n: int = 16384, count: int = 64, seed: int = 0) -> Graph:
-    """Random bits -> QAM -> channel -> equalizer -> LLRs -> hard decision.
+def uncoded(
+    *,
+    order: int = 16,
+    channel: Block | None = None,
+    decision: Literal["soft", "hard"] = "soft",
+    n: int = 16384,
+    count: int = 64,
+    seed: int = 0,
+) -> Graph:
+    """Random bits -> QAM -> channel -> equalizer -> LLRs -> hard decision; or from the channel straight to a decision.
 
     Args:
         order: constellation points.
         channel: any block from Symbols to Received; AWGN at 10 dB if None.
+        decision: `soft`, the signs of LLRs behind an equalizer, or `hard`, the nearest point (the same bits).
         n: bits per burst, whole symbols.
         count: bursts.
         seed: the root seed.
     """
+    receivers: dict[str, Callable[[], list[Block]]] = {
+        "soft": lambda: [Equalizer(), QamDemodulator(order=order), HardDecision()],
+        "hard": lambda: [QamDecision(order=order)],
+    }
+    if decision not in receivers:
+        raise ValueError(f"decision is one of {', '.join(receivers)}; got {decision!r}")
     source, meter = RandomBits(n=n, count=count), BerMeter()
     graph = Graph(f"{order}-QAM", seed=seed)
     graph.connect(
         source,
         QamModulator(order=order),
         channel or AwgnChannel(esn0_db=10.0),
-        Equalizer(),
-        QamDemodulator(order=order),
-        HardDecision(),
+        *receivers[decision](),
         meter.received,
     )
     graph.connect(source, meter.sent)

@@ -35,6 +35,30 @@ def _equalize(y: np.ndarray, h: np.ndarray, noise: np.ndarray, mmse: bool) -> tu
     return symbols, gain, variance
 
 
+@njit(nogil=True, cache=True)
+def _equalize_burst(
+    y: np.ndarray, g: np.complex64, n0: np.float32, mmse: bool
+) -> tuple[np.ndarray, np.float32, np.float32, bool]:
+    """With the state of the whole burst: symbols, gain, noise variance, and whether every symbol can be recovered."""
+    zero = np.float32(0)
+    symbols = np.empty(y.size, np.complex64)
+    power = g.real * g.real + g.imag * g.imag
+    below = power + n0 if mmse else power
+    if not (power > zero and n0 >= zero):
+        return symbols, zero, zero, False
+    scale = np.float32(1) / below
+    re, im, left = g.real * scale, g.imag * scale, n0 * power * scale * scale
+    a, x = y.view(np.float32), symbols.view(np.float32)
+    broken = 0
+    for i in range(y.size):
+        x_re = a[2 * i] * re + a[2 * i + 1] * im
+        x_im = a[2 * i + 1] * re - a[2 * i] * im
+        broken += x_re * zero + x_im * zero != zero
+        x[2 * i] = x_re
+        x[2 * i + 1] = x_im
+    return symbols, power / below, left, broken == 0 and left * zero == zero
+
+
 def equalize(received: Received, method: str = "zf") -> Received:
     """Undo the gain of each symbol.
 
@@ -44,7 +68,7 @@ def equalize(received: Received, method: str = "zf") -> Received:
     information to a demapper that uses gain and noise variance.
 
     A symbol that cannot be recovered (gain 0, anything NaN or infinite) becomes 0 with infinite noise variance: an
-    erasure.
+    erasure. Where gain and noise variance are scalars and no symbol is an erasure, they stay scalars.
 
     Raises:
         ValueError: gain or noise variance are neither a scalar nor one per symbol.
@@ -55,6 +79,10 @@ def equalize(received: Received, method: str = "zf") -> Received:
     for what, state in (("gain", h), ("noise_variance", noise)):
         if state.size not in (1, y.size):
             raise ValueError(f"{what} has {state.size} values for {y.size} symbols; it is a scalar or one each.")
+    if y.size and h.size == noise.size == 1:
+        symbols, gain, variance, whole = _equalize_burst(y, h[0], noise[0], method == "mmse")
+        if whole:
+            return Received(symbols, np.array(gain, np.complex64), np.array(variance, np.float32))
     return Received(*_equalize(y, h, noise, method == "mmse"))
 
 

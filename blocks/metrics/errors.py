@@ -5,12 +5,13 @@ from __future__ import annotations
 from statistics import NormalDist
 
 import numpy as np
+from numba import njit
 
 from lgvsc_flow.block import Block, setting
 from lgvsc_flow.items import Bits, Checked
 from lgvsc_flow.ports import In
 
-__all__ = ["BerMeter", "PacketMeter", "wilson_interval"]
+__all__ = ["BerMeter", "PacketMeter", "count_errors", "wilson_interval"]
 
 
 def wilson_interval(errors: int, trials: int, confidence: float = 0.99) -> tuple[float, float]:
@@ -27,6 +28,15 @@ def wilson_interval(errors: int, trials: int, confidence: float = 0.99) -> tuple
     low = 0.0 if errors == 0 else max(0.0, centre - half)
     high = 1.0 if errors == trials else min(1.0, centre + half)
     return low, high
+
+
+@njit(nogil=True, cache=True)
+def count_errors(sent: np.ndarray, received: np.ndarray) -> int:
+    """How many elements of two arrays of one size differ."""
+    wrong = 0
+    for i in range(sent.size):
+        wrong += sent[i] != received[i]
+    return wrong
 
 
 class BerMeter(Block):
@@ -50,7 +60,7 @@ class BerMeter(Block):
     def work(self, sent: np.ndarray, received: np.ndarray) -> None:
         if sent.size != received.size:
             raise ValueError(f"{sent.size} bits were sent and {received.size} received; a BER compares equal bursts")
-        wrong = int(np.count_nonzero(sent != received))
+        wrong = int(count_errors(sent, received))
         self.bits += sent.size
         self.errors += wrong
         self.bursts += 1

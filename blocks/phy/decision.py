@@ -78,10 +78,10 @@ def decide_symbols(received: Received, order: int) -> np.ndarray:
     symbols, gain, noise_variance = state_of(received)
     half = (order.bit_length() - 1) // 2
     unit = float(np.sqrt((order - 1) / 1.5))  # levels at odd integers
-    re, im, weight = np.float32(unit), np.float32(0), 1.0
+    re, im, weight = np.float32(unit), np.float32(0), np.float32(1)
     if gain.size == noise_variance.size == 1 and symbols.size:
-        a, b, weight = burst_factors(gain[0], noise_variance[0])
-        re, im = np.float32(a * unit), np.float32(b * unit)
+        a, b, w = burst_factors(gain[0], noise_variance[0])
+        re, im, weight = np.float32(a * unit), np.float32(b * unit), np.float32(w)
     elif symbols.size:
         equal, weights = matched(symbols, gain, noise_variance)
         symbols = np.where(weights > 0, equal, np.complex64(np.nan))

@@ -53,6 +53,24 @@ def test_other_orders_over_awgn_are_theory(order, esn0_db):
     assert abs(meter.errors - dimensions * mean) < Z99 * np.sqrt(dimensions * variance)
 
 
+@pytest.mark.parametrize("channel", [AwgnChannel, RayleighChannel])
+@pytest.mark.parametrize("order", [4, 16, 64, 256])
+def test_hard_and_soft_decisions_are_the_same_bits(order, channel):
+    """Symbols on the very edge of two decisions aside: at most 1 of a million bits."""
+    errors = []
+    for decision in ("soft", "hard"):
+        graph = uncoded(order=order, channel=channel(esn0_db=12.0), decision=decision, n=24576, count=40, seed=14)
+        graph.run()
+        errors.append(graph["BerMeter"].errors)
+    assert abs(errors[0] - errors[1]) <= 1
+    assert errors[0] > 0 or order == 4
+
+
+def test_a_decision_is_hard_or_soft():
+    with pytest.raises(ValueError, match="decision is one of soft, hard; got 'firm'"):
+        uncoded(decision="firm")
+
+
 @pytest.mark.parametrize("order", [4, 16])
 def test_rayleigh_is_theory(order):
     """The AWGN error rate averaged over |h|^2 ~ Exp(1). 99 % interval, with whole symbols taken as the trials."""

@@ -59,11 +59,38 @@ def test_what_cannot_be_recovered_is_an_erasure(method):
     assert not demodulate(out, 16)[4:].any()
 
 
+@pytest.mark.parametrize("method", ["zf", "mmse"])
+def test_the_state_of_a_burst_stays_one(method):
+    """The same as with a copy of it per symbol, to float32; and so does what a demapper makes of it."""
+    rng = np.random.default_rng(2)
+    y = (rng.normal(size=501) + 1j * rng.normal(size=501)).astype(np.complex64)
+    one = Received(y, np.array(0.5 - 2j, np.complex64), np.array(0.3, np.float32))
+    each = Received(y, np.full(501, 0.5 - 2j, np.complex64), np.full(501, 0.3, np.float32))
+    burst, symbols = run_block(Equalizer(method=method), [one, each])
+    assert burst.gain.shape == burst.noise_variance.shape == ()
+    assert symbols.gain.shape == symbols.noise_variance.shape == (501,)
+    for field in ("symbols", "gain", "noise_variance"):
+        assert np.allclose(getattr(burst, field), getattr(symbols, field), rtol=1e-6)
+    assert np.allclose(demodulate(burst, 16), demodulate(symbols, 16), rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("method", ["zf", "mmse"])
+@pytest.mark.parametrize(
+    ("symbol", "gain", "noise"), [(np.nan, 1, 0.1), (np.inf, 1, 0.1), (1, 0, 0.1), (1, np.nan, 0.1), (1, 1, np.inf)]
+)
+def test_an_erasure_in_a_burst_with_one_state(method, symbol, gain, noise):
+    state = np.array(gain, np.complex64), np.array(noise, np.float32)
+    (out,) = run_block(Equalizer(method=method), [Received(np.array([0.5, symbol], np.complex64), *state)])
+    assert out.symbols[1] == 0
+    assert np.isinf(out.noise_variance[1])
+    assert np.isfinite(out.noise_variance[0]) == bool(np.isfinite(gain) and gain and np.isfinite(noise))
+
+
 def test_scalar_state_and_empty_bursts():
     one = Received(np.ones(3, np.complex64), np.array(2, np.complex64), np.array(0.4, np.float32))
     none = Received(np.zeros(0, np.complex64), np.array(1, np.complex64), np.array(0.4, np.float32))
     out, empty = run_block(Equalizer(), [one, none])
     assert np.allclose(out.symbols, 0.5)
     assert np.allclose(out.noise_variance, 0.1)
-    assert out.gain.shape == out.noise_variance.shape == (3,)
+    assert out.gain == 1
     assert empty.symbols.size == 0

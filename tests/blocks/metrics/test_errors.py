@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lgvsc_flow.blocks.metrics import BerMeter, PacketMeter
-from lgvsc_flow.blocks.metrics.errors import wilson_interval
+from lgvsc_flow.blocks.metrics.errors import count_errors, wilson_interval
 from lgvsc_flow.errors import SettingError
 from lgvsc_flow.items import Checked
 
@@ -23,6 +23,14 @@ def test_counts_bits_and_bursts() -> None:
     assert (meter.bursts, meter.burst_errors) == (2, 1)
     meter.start()
     assert meter.bits == 0
+
+
+def test_every_length_is_counted() -> None:
+    rng = np.random.default_rng(1)
+    for n in (*range(70), 4097, 70_001):
+        sent, received = rng.integers(0, 2, (2, n), np.uint8)
+        assert count_errors(sent, received) == np.count_nonzero(sent != received)
+        assert count_errors(sent[::3], received[::3]) == np.count_nonzero(sent[::3] != received[::3])
 
 
 def test_bursts_of_different_length_are_an_error() -> None:

@@ -28,7 +28,7 @@ from lgvsc_flow.items import Received, Symbols
 
 __all__ = ["Fading", "JakesChannel", "check_hold", "draw_fading"]
 
-_ANCHOR = 64  # phasors are set anew at multiples of these steps: no drift, and the same bits however time is cut
+_ANCHOR = 256  # phasors are set anew at multiples of these steps: no drift, and the same bits however time is cut
 
 
 @dataclass(frozen=True)

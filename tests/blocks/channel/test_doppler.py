@@ -11,12 +11,18 @@ from lgvsc_flow.testing import run_block
 LAGS = [1, 3, 10, 24, 40, 77]
 
 
+def ensemble(first, count, *, processes, seed, doppler=0.01, **settings):
+    """Gains of many independent processes, [count, processes], drawn in parts: their tables are large."""
+    rng = np.random.default_rng(seed)
+    parts = [draw_fading(doppler, rng, paths=200, **settings).at(first, count) for _ in range(processes // 200)]
+    return np.hstack(parts).astype(complex)
+
+
 def test_autocorrelation_is_bessel():
     """E h(t) h*(t + tau) = J0(2 pi f tau) over 5000 independent processes, at two times; 99.9 % for every lag."""
     processes, doppler = 5_000, 0.01
-    fading = draw_fading(doppler, np.random.default_rng(1), paths=processes, sinusoids=16)
     for first in (0, 1_000_003):
-        h = fading.at(first, max(LAGS) + 1).astype(complex)
+        h = ensemble(first, max(LAGS) + 1, processes=processes, seed=1, doppler=doppler, sinusoids=16)
         for lag in LAGS:
             product = h[0] * h[lag].conj()
             expected = j0(2 * np.pi * doppler * lag)
@@ -27,7 +33,7 @@ def test_autocorrelation_is_bessel():
 def test_the_processes_are_gaussian_and_independent():
     """Envelope Rayleigh, phase uniform (Kolmogorov-Smirnov), no correlation between processes; 99.9 % each. With 64
     sinusoids the kurtosis is 2 - 1/64, which 5000 processes cannot tell from 2."""
-    h = draw_fading(0.01, np.random.default_rng(2), paths=5000).at(12345, 1)[0].astype(complex)
+    h = ensemble(12345, 1, processes=5000, seed=2)[0]
     assert stats.kstest(np.abs(h) ** 2, "expon").pvalue > 1e-3
     assert stats.kstest(np.angle(h) / np.pi, stats.uniform(-1, 2).cdf).pvalue > 1e-3
     assert abs(np.mean(h[1:] * h[:-1].conj())) < 2.63 / np.sqrt(4999)  # |mean|^2 n is exponential
@@ -35,8 +41,7 @@ def test_the_processes_are_gaussian_and_independent():
 
 def test_fourth_moment_is_the_stated_one():
     """E|h|^4 = 2 - 1/N, at 99.9 %; N = 8 is far enough from 2 to be told apart."""
-    power = np.abs(draw_fading(0.01, np.random.default_rng(3), paths=20_000, sinusoids=8).at(77, 1)[0]) ** 2
-    squared = power.astype(float) ** 2
+    squared = np.abs(ensemble(77, 1, processes=20_000, seed=3, sinusoids=8)[0]) ** 4
     bound = 3.29 * squared.std() / np.sqrt(squared.size)
     assert abs(squared.mean() - (2 - 1 / 8)) < bound < 0.124
 
@@ -60,7 +65,7 @@ def test_line_of_sight():
     assert np.allclose(turned, turned[0], atol=0.01)
     assert np.allclose(np.abs(h), 1, atol=0.01)
     assert not np.allclose(turned[0, 0], turned[0, 1], atol=0.1)  # phases are drawn
-    power = np.abs(draw_fading(0.01, np.random.default_rng(6), paths=5_000, k_factor_db=3.0).at(9, 1)[0]) ** 2
+    power = np.abs(ensemble(9, 1, processes=5000, seed=6, k_factor_db=3.0)[0]) ** 2
     assert abs(power.mean() - 1) < 3.29 * power.std() / np.sqrt(power.size)  # 99.9 %
 
 

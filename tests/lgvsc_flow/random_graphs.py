@@ -156,11 +156,14 @@ class End:
 
 @dataclass
 class Component:
-    """Blocks of a graph that hang together, and their outputs."""
+    """Blocks that are added to a graph, and their outputs."""
 
     graph: Graph
     rng: np.random.Generator
     ends: list[End] = field(default_factory=list)
+
+    def __post_init__(self):
+        self.before = set(self.graph.blocks)
 
     def pick(self, kind=Bits, least=0):
         """An output of a type that sends at least so many items."""

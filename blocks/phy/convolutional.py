@@ -82,25 +82,31 @@ def convolutional_code(k: int, code_rate: str = "1/2", termination: str = "zero"
 
 
 @njit(nogil=True, cache=True)
+def _word(bits: np.ndarray, circular: bool, padded: np.ndarray, coded: np.ndarray) -> None:
+    """Code bits [2 * steps] of a word of bits [k], through padded [steps + 6], in which zeros follow the bits."""
+    for i in range(bits.size):
+        padded[6 + i] = bits[i]
+    for i in range(6):
+        padded[i] = bits[bits.size - 6 + i] if circular else 0
+    for t in range(padded.size - 6):
+        common = padded[t + 6] ^ padded[t + 4] ^ padded[t + 3] ^ padded[t]
+        coded[2 * t] = common ^ padded[t + 1]
+        coded[2 * t + 1] = common ^ padded[t + 5]
+
+
+@njit(nogil=True, cache=True)
 def _encode(bits: np.ndarray, k: int, steps: int, circular: bool, sent: np.ndarray) -> np.ndarray:
     words, n = bits.size // k, sent.size
     out = np.empty(words * n, np.uint8)
-    b, full = np.zeros(steps + 6, np.uint8), np.empty(2 * steps, np.uint8)
+    padded, full = np.zeros(steps + 6, np.uint8), np.empty(2 * steps, np.uint8)
     for w in range(words):
-        for i in range(k):
-            b[6 + i] = bits[w * k + i]
-        if circular:
-            for i in range(6):
-                b[i] = bits[w * k + k - 6 + i]
-        for t in range(steps):
-            common = b[t + 6] ^ b[t + 4] ^ b[t + 3] ^ b[t]
-            full[2 * t] = common ^ b[t + 1]
-            full[2 * t + 1] = common ^ b[t + 5]
+        word, coded = bits[w * k : (w + 1) * k], out[w * n : (w + 1) * n]
         if n == full.size:
-            out[w * n : (w + 1) * n] = full
+            _word(word, circular, padded, coded)
         else:
+            _word(word, circular, padded, full)
             for i in range(n):
-                out[w * n + i] = full[sent[i]]
+                coded[i] = full[sent[i]]
     return out
 
 

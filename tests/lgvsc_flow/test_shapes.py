@@ -1,4 +1,8 @@
+from contextlib import suppress
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lgvsc_flow.shapes import ShapeError, evaluate, names, solve
 
@@ -44,3 +48,79 @@ def test_solve_finds_the_one_unknown():
 
 def test_names():
     assert names("blocks * (k - 24) // m") == {"blocks", "k", "m"}
+
+
+@pytest.mark.parametrize(
+    "text", ["n * * 2", "+ n", "-n", "()", "2n", "n )", "n + (", "n\n", "n.k", "n ** 2", "9" * 19, ""]
+)
+def test_malformed_shapes_are_refused_whatever_is_known(text):
+    text = f"{text}$" if text.endswith("\n") else text
+    for known in ({}, {"n": 4}):
+        with pytest.raises(ValueError, match="shape"):
+            evaluate(text, lookup(**known))
+
+
+def test_shapes_are_bounded():
+    deep = "(" * 16 + "n" + ")" * 16
+    assert evaluate(deep, lookup(n=3)) == 3
+    with pytest.raises(ValueError, match="a shape has at most 16 parentheses within each other"):
+        evaluate(f"({deep})", lookup(n=3))
+    with pytest.raises(ValueError, match="a shape has at most 256 characters, got 100000"):
+        evaluate("(" * 100_000, lookup())
+    assert evaluate("+".join(["n"] * 128), lookup(n=3)) == 384
+
+
+def test_solve_inverts_every_operation():
+    assert solve("blocks * (k - 24)", 152, lookup(k=100)) == ("blocks", 2)
+    assert solve("n + 24", 30, lookup()) == ("n", 6)
+    assert solve("30 - n", 6, lookup()) == ("n", 24)
+    assert solve("n // 3", 6, lookup()) == ("n", 18)
+    assert solve("30 // n", 6, lookup()) is None
+    assert solve("n * n", 16, lookup()) is None
+    assert solve("n * k", 16, lookup(k=0)) is None
+    with pytest.raises(ShapeError, match=r"^n would be -4 in n \+ 24$"):
+        solve("n + 24", 20, lookup())
+    with pytest.raises(ShapeError, match=r"^150 does not divide into whole blocks of \(k - 24\)=76$"):
+        solve("blocks * (k - 24)", 150, lookup(k=100))
+    with pytest.raises(ShapeError, match=r"^5 // 0 divides by zero$"):
+        evaluate("5 // n", lookup(n=0))
+
+
+quick = settings(max_examples=300, deadline=None, derandomize=True, database=None)
+leaves = st.sampled_from(["n", "k", "blocks", "0", "1", "7", "24"])
+expressions = st.recursive(
+    leaves,
+    lambda inner: st.tuples(inner, st.sampled_from(["+", "-", "*", "//"]), inner).map(lambda t: f"({' '.join(t)})"),
+)
+
+
+@quick
+@given(st.text(max_size=300) | st.text("nk07+-*/() _", max_size=300), st.none() | st.integers(0, 10**6))
+def test_any_text_is_read_or_refused(text, value):
+    for ask in (lambda: evaluate(text, lambda n: value), lambda: solve(text, 12, lambda n: value), lambda: names(text)):
+        with suppress(ValueError):
+            ask()
+
+
+@quick
+@given(expressions, st.integers(0, 99), st.integers(0, 99), st.integers(0, 99))
+def test_values_are_those_of_python(text, n, k, blocks):
+    values = {"n": n, "k": k, "blocks": blocks}
+    try:
+        got = evaluate(text, values.get)
+    except ValueError:
+        return
+    tree = compile(text, "", "eval")
+    assert got == eval(tree, {"__builtins__": {}}, values)  # the text is this test's own
+
+
+@quick
+@given(expressions, st.integers(1, 99), st.integers(1, 99), st.integers(1, 99))
+def test_solve_finds_what_evaluate_was_given(text, n, k, blocks):
+    values = {"n": n, "k": k, "blocks": blocks}
+    try:
+        size = evaluate(text, values.get)
+    except ValueError:
+        return
+    found = solve(text, size, {**values, "n": None}.get)
+    assert found in (None, ("n", n))

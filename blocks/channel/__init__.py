@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from lgvsc_flow.blocks.channel.erasures import GilbertElliottChannel
     from lgvsc_flow.blocks.channel.ideal import DropState, IdealChannel
     from lgvsc_flow.blocks.channel.impairments import CarrierFrequencyOffset, IqImbalance, PhaseNoise
+    from lgvsc_flow.blocks.channel.mimo import MimoChannel, MimoEqualizer, MimoReceived
     from lgvsc_flow.blocks.channel.rayleigh import RayleighChannel
     from lgvsc_flow.blocks.channel.replay import ReplayChannel
     from lgvsc_flow.blocks.channel.rician import RicianChannel
@@ -28,6 +29,7 @@ __getattr__, __dir__, __all__ = exports(
         "erasures": ["GilbertElliottChannel"],
         "ideal": ["DropState", "IdealChannel"],
         "impairments": ["CarrierFrequencyOffset", "IqImbalance", "PhaseNoise"],
+        "mimo": ["MimoChannel", "MimoEqualizer", "MimoReceived"],
         "rayleigh": ["RayleighChannel"],
         "replay": ["ReplayChannel"],
         "rician": ["RicianChannel"],

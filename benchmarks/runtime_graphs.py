@@ -12,12 +12,14 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from elementwise import AnySink, Bursts, Samples, nine
 from numba import njit
+from runtime_rows import ESN0_DB
 
 from lgvsc_flow import Block, Graph, In, Out, setting
 from lgvsc_flow.blocks.channel import AwgnChannel
@@ -100,14 +102,10 @@ def elementwise(count: int) -> tuple[Graph, int]:
     return graph, BURST * count
 
 
-def hard(count: int, esn0_db: float = 15.0) -> tuple[Graph, int]:
-    """Bits, 16-QAM, noise, hard decision, bit error rate."""
-    return uncoded(order=16, channel=AwgnChannel(esn0_db=esn0_db), n=4 * BURST, count=count), BURST * count
-
-
-def soft(count: int, esn0_db: float = 15.0) -> tuple[Graph, int]:
-    """The same over LLRs and their signs."""
-    return uncoded(order=16, channel=AwgnChannel(esn0_db=esn0_db), n=4 * BURST, count=count), BURST * count
+def modem(count: int, decision: Literal["soft", "hard"]) -> tuple[Graph, int]:
+    """Bits, 16-QAM, noise, decision, bit error rate."""
+    channel = AwgnChannel(esn0_db=ESN0_DB)
+    return uncoded(order=16, channel=channel, n=4 * BURST, count=count, decision=decision), BURST * count
 
 
 def heavy(count: int) -> tuple[Graph, int]:
@@ -120,8 +118,8 @@ def heavy(count: int) -> tuple[Graph, int]:
 GRAPHS: dict[str, Callable[[int], tuple[Graph, int]]] = {
     "call": call,
     "elementwise": elementwise,
-    "hard": hard,
-    "soft": soft,
+    "hard": partial(modem, decision="hard"),
+    "soft": partial(modem, decision="soft"),
     "heavy": heavy,
 }
 

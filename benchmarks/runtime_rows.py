@@ -242,6 +242,14 @@ CASES = (
         of="symbols",
     ),
     Case(
+        "modem-hard-kept-memory",
+        f"{MODEM}, hard decision, threads, malloc keeps memory, one core",
+        "rate",
+        _ours("hard", "threads", env=KEEP_MEMORY),
+        (_modem("hard", None),),
+        of="symbols",
+    ),
+    Case(
         "modem-soft",
         f"{MODEM}, soft decision, threads, one core",
         "rate",
@@ -259,10 +267,10 @@ CASES = (
         target=_start(0.8),
     ),
     Case(
-        "start-modem",
+        "start-toolkit",
         "process start to end of run, three toolkit blocks",
         "seconds",
-        Job("ours", "start_modem.py", timed=False),
+        Job("ours", "start_toolkit.py", timed=False),
         START,
         by="wall",
         target=_start(0.8),

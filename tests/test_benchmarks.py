@@ -136,7 +136,7 @@ def test_the_nine_blocks_compute_what_they_say():
         assert found == pytest.approx(expected(burst, first), rel=1e-4)
 
 
-@pytest.mark.parametrize("name", ["plain", "modem"])
+@pytest.mark.parametrize("name", ["plain", "toolkit"])
 def test_a_small_graph_imports_no_model_library(name):
     done = subprocess.run(
         [sys.executable, BENCHMARKS / f"start_{name}.py"], capture_output=True, text=True, timeout=120

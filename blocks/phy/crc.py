@@ -143,7 +143,7 @@ def append_crc(bits: np.ndarray, block_bits: int, name: str = "24A") -> np.ndarr
     """
     if bits.size % block_bits:
         raise ValueError(f"a burst must hold whole blocks of block_bits={block_bits}.")
-    return _append(np.ascontiguousarray(bits), block_bits, *_constants(name))
+    return _append(np.ascontiguousarray(bits, np.uint8), block_bits, *_constants(name))
 
 
 def check_crc(bits: np.ndarray, block_bits: int, name: str = "24A") -> tuple[np.ndarray, np.ndarray]:
@@ -155,7 +155,7 @@ def check_crc(bits: np.ndarray, block_bits: int, name: str = "24A") -> tuple[np.
     length = CRCS[name].bits
     if bits.size % (block_bits + length):
         raise ValueError(f"a burst must hold whole blocks of block_bits={block_bits} and {length} CRC bits.")
-    return _check(np.ascontiguousarray(bits), block_bits, *_constants(name))
+    return _check(np.ascontiguousarray(bits, np.uint8), block_bits, *_constants(name))
 
 
 class CrcAppend(Block):

@@ -211,7 +211,7 @@ def match(words: np.ndarray, matching: RateMatching, rv: int) -> np.ndarray:
             f"redundancy version {rv} takes codewords [blocks * {shares.size}, {runs.max()} or more], "
             f"got {list(words.shape)}."
         )
-    return _match(np.ascontiguousarray(words), matching.e, matching.bits_per_symbol, shares, starts, runs)
+    return _match(np.ascontiguousarray(words, np.uint8), matching.e, matching.bits_per_symbol, shares, starts, runs)
 
 
 def recover(llrs: np.ndarray, matching: RateMatching, rv: int, buffer: np.ndarray) -> None:
@@ -232,4 +232,4 @@ def recover(llrs: np.ndarray, matching: RateMatching, rv: int, buffer: np.ndarra
         )
     if buffer.shape[1] < runs.max():
         raise ValueError(f"redundancy version {rv} needs a buffer of {runs.max()} LLRs per code block.")
-    _recover(np.ascontiguousarray(llrs), buffer, matching.bits_per_symbol, LLR_MAX, shares, starts, runs)
+    _recover(np.ascontiguousarray(llrs, np.float32), buffer, matching.bits_per_symbol, LLR_MAX, shares, starts, runs)

@@ -133,6 +133,18 @@ def test_unusable_llrs_are_erasures_or_clipped():
     assert np.isfinite(buffer).all()
 
 
+def test_other_dtypes_and_layouts_are_taken():
+    matching = RateMatching(segmentation(496, 2), 1024, 2)
+    words = np.random.default_rng(6).integers(0, 2, (1, matching.n), dtype=np.uint8)
+    sent = match(words, matching, 2)
+    assert np.array_equal(match(words.astype(np.int64), matching, 2), sent)
+    assert np.array_equal(match(np.repeat(words, 2, axis=1)[:, ::2], matching, 2), sent)
+    one, other = np.zeros((2, 1, matching.n), np.float32)
+    recover(1 - 2 * sent.astype(np.float32), matching, 2, one)
+    recover(np.repeat(1 - 2.0 * sent, 2)[::2], matching, 2, other)
+    assert np.array_equal(one, other)
+
+
 def test_any_length_is_as_good_as_its_bits():
     """No rate cliff: every e from one symbol up gives the first e bits of one and the same endless sequence."""
     cut = segmentation(100, 2)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import math
 import sys
+from collections import Counter
+from collections.abc import Sequence
 from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
@@ -13,9 +17,10 @@ from rich.console import Console
 from rich.table import Table
 
 from lgvsc_flow.errors import FlowError
-from lgvsc_flow.plain import plain_yaml
 from lgvsc_flow.graph import Graph
 from lgvsc_flow.items import type_name
+from lgvsc_flow.plain import plain_yaml
+from lgvsc_flow.ports import Port
 
 __all__ = ["app", "main"]
 
@@ -62,10 +67,18 @@ QualityOption = Annotated[
     float, typer.Option("--quality", min=0.1, max=15, help="of keyframes: an average one takes a CBR of 0.01 * quality")
 ]
 WeightsOption = Annotated[str, typer.Option("--weights", help="NTSCC model: a safetensors file, or embedded")]
+FileArgument = Annotated[Path, typer.Argument(help="a graph in YAML")]
+SetOption = Annotated[list[str], typer.Option("--set", help="Block.setting=value; may be given often")]
+DrawOption = Annotated[
+    Path | None, typer.Option("--draw", help="draw the graph here: svg, png or pdf; also a wrong one", dir_okay=False)
+]
 EngineOption = Annotated[EngineName, typer.Option("--engine", help="threads, or inline for debugging")]
 
 
-@app.callback()
+@app.callback(
+    epilog="Examples: `lgvsc-flow demo`, `lgvsc-flow run clip.mp4 --out out/clip`, `lgvsc-flow run-graph link.yaml`, "
+    "`lgvsc-flow blocks QamModulator`"
+)
 def _root() -> None:
     """Semantic video links as block graphs."""
 
@@ -119,53 +132,114 @@ def demo(
     run(demo_clip(), out, scheme=scheme, channel=channel, snr_db=snr_db, seed=seed, engine=engine)
 
 
-@app.command(epilog="Example: `lgvsc-flow run-graph link.yaml --set AwgnChannel.esn0_db=6 --seed 3`")
+@app.command(
+    epilog="Examples: `lgvsc-flow run-graph link.yaml --set AwgnChannel.esn0_db=6 --seed 3`, "
+    "`lgvsc-flow run-graph link.yaml --json out/link.json --draw out/link.svg`"
+)
 def run_graph(
-    file: Annotated[Path, typer.Argument(help="a graph in YAML")],
-    change: Annotated[list[str], typer.Option("--set", help="Block.setting=value; may be given often")] = [],  # noqa: B006
+    file: FileArgument,
+    change: SetOption = [],  # noqa: B006
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="another root seed")] = None,
     engine: EngineOption = EngineName.THREADS,
+    json_path: Annotated[
+        Path | None, typer.Option("--json", help="write counters and results here", dir_okay=False)
+    ] = None,
+    drawing: DrawOption = None,
 ) -> None:
     """Run a graph from a file; print its counters and what its sinks measured."""
     graph = Graph.load(file, dict(map(_change, change)))
     if seed is not None:
         graph.seed = seed
+    if json_path is not None:
+        _make_room(json_path, "--json")
+    _draw(graph, drawing)
     result = graph.run(engine=engine.value, progress=sys.stderr.isatty())
+    results = graph.results()
     console.print(result.table())
-    for name, values in graph.results().items():
+    for name, values in results.items():
         for key, value in values.items():
             console.print(f"{name}.{key} = {value if isinstance(value, int) else f'{value:.6g}'}")
+    if json_path is not None:
+        _write_json(json_path, {**json.loads(result.to_json()), "results": results})
 
 
-@app.command(epilog="Example: `lgvsc-flow check link.yaml`")
-def check(file: Annotated[Path, typer.Argument(help="a graph in YAML")]) -> None:
-    """Check a graph file and its wiring; nothing is run."""
-    graph = Graph.load(file)
+@app.command(epilog="Examples: `lgvsc-flow check link.yaml --set QamModulator.order=64`, `--draw link.svg`")
+def check(file: FileArgument, change: SetOption = [], drawing: DrawOption = None) -> None:  # noqa: B006
+    """Check a graph file and its wiring; nothing is run. The drawing shows what is wrong in red."""
+    graph = Graph.load(file, dict(map(_change, change)))
+    _draw(graph, drawing)
     graph.check()
     console.print(f"graph '{graph.name}' is wired rightly: {len(graph.blocks)} blocks, {len(graph.wires())} wires")
 
 
 @app.command(epilog="Examples: `lgvsc-flow blocks`, `lgvsc-flow blocks QamDemodulator`")
 def blocks(name: Annotated[str | None, typer.Argument(help="one block's name")] = None) -> None:
-    """List the installed blocks, or show one: ports, settings, meaning."""
+    """List the installed blocks, or show one: ports, settings, meaning, an example."""
     from lgvsc_flow.describe import describe_block
-    from lgvsc_flow.registry import known_blocks
+    from lgvsc_flow.registry import find_block, home, known_blocks, problems
 
     known = known_blocks()
     if name is None:
-        table = Table(box=None)
-        for column in ("block", "takes", "gives", "what it is"):
-            table.add_column(column)
-        for kind in sorted(known, key=lambda k: (known[k].__module__, k)):
+        table = Table(box=None, padding=(0, 1, 0, 0))
+        table.add_column("block", no_wrap=True)
+        table.add_column("takes -> gives", max_width=24)
+        table.add_column("what it is", ratio=1)
+        place = ""
+        for kind in sorted(known, key=lambda k: (home(known[k]), k)):
             cls = known[kind]
-            takes, gives = (", ".join(type_name(p.kind) for p in ports) for ports in (cls.inputs(), cls.outputs()))
-            table.add_row(kind, takes, gives, (cls.__doc__ or "").strip().splitlines()[0])
+            if home(cls) != place:
+                place = home(cls)
+                table.add_row(place, style="bold")
+            takes, gives = (_kinds(ports) for ports in (cls.inputs(), cls.outputs()))
+            table.add_row(f" {kind}", f"{takes} -> {gives}".strip(), (cls.__doc__ or "").strip().partition("\n")[0])
         console.print(table)
-    elif name in known:
-        console.print(describe_block(known[name]))
-    else:
+        if problems():
+            raise FlowError("not all that is installed can be used:\n  " + "\n  ".join(problems()))
+        return
+    found = find_block(name)
+    if found is None:
         close = get_close_matches(name, known, 1)
         raise FlowError(f"no installed block is called {name!r}{f'; did you mean {close[0]}?' if close else ''}")
+    console.print(describe_block(found), soft_wrap=True)
+
+
+def _kinds(ports: Sequence[Port]) -> str:
+    """Item types with their number: `3 Payload, Bits`."""
+    counts = Counter(type_name(p.kind) for p in ports)
+    return ", ".join(f"{count} {kind}" if count > 1 else kind for kind, count in counts.items())
+
+
+def _draw(graph: Graph, path: Path | None) -> None:
+    if path is not None:
+        _make_room(path, "--draw")
+        graph.draw(path)
+
+
+def _make_room(path: Path, option: str) -> None:
+    """Make the folder of a file to be written: before the run, so that a wrong path costs none."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FlowError(f"{option} {path}: its folder cannot be made: {error.strerror}") from None
+
+
+def _write_json(path: Path, data: Any) -> None:
+    """Write strict JSON, all at once; what is no finite number is null."""
+
+    def finite(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {k: finite(v) for k, v in value.items()}
+        if isinstance(value, list):
+            return [finite(v) for v in value]
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    temporary = path.with_name(f"{path.name}.tmp")
+    try:
+        temporary.write_text(json.dumps(finite(data), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise FlowError(f"--json {path} cannot be written: {error.strerror}") from None
 
 
 def _change(text: str) -> tuple[str, Any]:

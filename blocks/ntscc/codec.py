@@ -10,6 +10,7 @@ from __future__ import annotations
 import binascii
 import copy
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,6 +33,7 @@ from lgvsc_flow.blocks.ntscc.header import (
 from lgvsc_flow.blocks.ntscc.nets import level_for
 from lgvsc_flow.blocks.ntscc.rate import bits_per_symbol, digital_symbols
 from lgvsc_flow.blocks.ntscc.simulate import power_map
+from lgvsc_flow.blocks.ntscc.together import together
 from lgvsc_flow.blocks.ntscc.transform import BLOCK
 from lgvsc_flow.blocks.ntscc.weights_file import EMBEDDED, NOMINAL_CBR, Weights, load_weights
 
@@ -53,6 +55,15 @@ class _Plan(NamedTuple):
     check: int
 
 
+class Latents(NamedTuple):
+    """The latents of one picture at the receiver: mean and variance [1, M, rows, columns], and the picture's size."""
+
+    y_hat: Tensor
+    variance: Tensor
+    height: int
+    width: int
+
+
 class NtsccCodec:
     """Nonlinear transform source-channel coding of single pictures.
 
@@ -72,37 +83,59 @@ class NtsccCodec:
         # The hyper synthesis stays on the CPU in double precision: both ends must reach the same decisions.
         self._exact = copy.deepcopy(self.net).cpu().double()
 
-    @torch.inference_mode()
     def encode(
         self, pixels: np.ndarray, snr_db: float, *, target_cbr: float | None = 0.03, quality: float | None = None
     ) -> tuple[bytes, np.ndarray]:
-        """Code one picture for a channel of Es/N0 = snr_db.
+        """Code one picture; see `encode_batch`."""
+        return self.encode_batch([pixels], snr_db, target_cbr=target_cbr, quality=quality)[0]
+
+    @torch.inference_mode()
+    def encode_batch(
+        self,
+        pictures: Sequence[np.ndarray],
+        snr_db: float,
+        *,
+        target_cbr: float | None = 0.03,
+        quality: float | None = None,
+    ) -> list[tuple[bytes, np.ndarray]]:
+        """Code pictures for a channel of Es/N0 = snr_db; those of equal size pass g_a together, with the same result.
 
         Args:
-            pixels: uint8 [height, width, 3], RGB.
+            pictures: uint8 [height, width, 3], RGB.
             snr_db: design SNR; the receiver may meet another.
             target_cbr: channel symbols per colour sample, the side information's share of the digital link included.
             quality: instead of a target, a threshold on the entropy of a latent: the rate follows the content. A
                 picture of average content takes a CBR of 0.01 * quality.
 
         Returns:
-            The payload for the digital link, and complex64 symbols of unit average power.
+            For each picture the payload for the digital link, and complex64 symbols of unit average power.
 
         Raises:
             ValueError: pixels of another shape or type, or a rate or an SNR out of range.
         """
-        _check_pixels(pixels)
+        for pixels in pictures:
+            _check_pixels(pixels)
         if not math.isfinite(snr_db):
             raise ValueError(f"snr_db must be a number, got {snr_db}")
         nominal = _nominal_cbr(target_cbr, quality)
+        latents = together(self._analyse, [(self._padded(pixels),) for pixels in pictures])
+        return [self._encode(p, y, snr_code(snr_db), nominal, quality) for p, y in zip(pictures, latents, strict=True)]
+
+    def _padded(self, pixels: np.ndarray) -> Tensor:
         height, width = pixels.shape[:2]
-        code = snr_code(snr_db)
+        x = torch.from_numpy(pixels.copy()).to(self.device).permute(2, 0, 1)[None].float() / 255
+        return functional.pad(x, (0, -width % BLOCK, 0, -height % BLOCK), mode="replicate")
+
+    def _analyse(self, x: Tensor) -> Tensor:
+        return self.net.analyse(x).contiguous()
+
+    def _encode(
+        self, pixels: np.ndarray, y: Tensor, code: int, nominal: float, quality: float | None
+    ) -> tuple[bytes, np.ndarray]:
+        height, width = pixels.shape[:2]
         design = SNR_FLOOR_DB + code / SNR_STEPS
         level = level_for(nominal, bits_per_symbol(design))
-        x = torch.from_numpy(pixels.copy()).to(self.device).permute(2, 0, 1)[None].float() / 255
-        x = functional.pad(x, (0, -width % BLOCK, 0, -height % BLOCK), mode="replicate")
         level_tensor = torch.tensor([level], device=self.device)
-        y = self.net.analyse(x).contiguous()
         q = self.net.hyper_analyse(y, level_tensor).round().clamp(-LARGEST, LARGEST)[0].cpu().numpy().astype(np.int32)
         hyperprior = encode_integers(q, self.tables[level])
 
@@ -157,6 +190,17 @@ class NtsccCodec:
         Raises:
             ValueError: the payload is damaged, or announces another size or length than that of picture and burst.
         """
+        return self.synthesise([self.latents(payload, symbols, noise_variance, size)])[0]
+
+    @torch.inference_mode()
+    def latents(
+        self,
+        payload: bytes,
+        symbols: np.ndarray,
+        noise_variance: np.ndarray | float,
+        size: tuple[int, int] | None = None,
+    ) -> Latents:
+        """The first half of `decode`: what the receiver knows of the latents, and how well."""
         side = SideInformation.unpack(payload)
         if side.height * side.width > LARGEST_PICTURE or size not in (None, (side.height, side.width)):
             expected = f"{size[1]}x{size[0]}" if size else f"at most {LARGEST_PICTURE}"
@@ -185,8 +229,14 @@ class NtsccCodec:
             spread.view(plan.mask.shape).to(self.device),
             *(plan.amplitude, plan.log_sigma, plan.log_theta, plan.mask, plan.snr),
         )
-        x_hat = self.net.synthesise(plan.mean + u_hat, variance)[0, :, : side.height, : side.width]
-        return (x_hat.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy().copy()
+        return Latents(plan.mean + u_hat, variance, side.height, side.width)
+
+    @torch.inference_mode()
+    def synthesise(self, latents: Sequence[Latents]) -> list[np.ndarray]:
+        """The second half of `decode`, g_s, for several pictures; those of equal size pass together."""
+        pictures = together(self.net.synthesise, [(known.y_hat, known.variance) for known in latents])
+        cropped = [x[0, :, : known.height, : known.width] for x, known in zip(pictures, latents, strict=True)]
+        return [(x.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy().copy() for x in cropped]
 
     def _hyper(self, q: np.ndarray, level: int, rows: int, columns: int) -> tuple[Tensor, Tensor]:
         """h_s in double precision: mean and log deviation, [1, M, rows, columns]."""

@@ -14,7 +14,7 @@ from lgvsc_flow.models import import_extra
 from lgvsc_flow.ports import In, Out
 
 if TYPE_CHECKING:
-    from lgvsc_flow.blocks.ntscc.codec import NtsccCodec
+    from lgvsc_flow.blocks.ntscc.codec import Latents, NtsccCodec
 
 __all__ = ["NtsccDecoder", "NtsccEncoder"]
 
@@ -43,17 +43,19 @@ class NtsccEncoder(Block):
     )
     weights: str = setting("embedded", doc="a safetensors file, or embedded")
     device: str = setting("cpu", doc="torch device of the networks")
+    batch_size: int = setting(4, ge=1, unit="keyframes", doc="waiting ones of equal size pass g_a together")
 
     def start(self) -> None:
         self._codec = _codec(self.weights, self.device)
 
-    def work(self, keyframe: Keyframe) -> tuple[Payload, np.ndarray]:
-        if keyframe.pixels is None:
-            raise ValueError(f"keyframe {keyframe.index} has no pixels to send")
-        data, symbols = self._codec.encode(
-            keyframe.pixels, self.snr_db, target_cbr=self.target_cbr, quality=self.quality
-        )
-        return Payload(keyframe.index, STREAM, data), symbols
+    def work_batch(self, keyframes: list[Keyframe]) -> list[tuple[Payload, np.ndarray]]:
+        pictures = []
+        for keyframe in keyframes:
+            if keyframe.pixels is None:
+                raise ValueError(f"keyframe {keyframe.index} has no pixels to send")
+            pictures.append(keyframe.pixels)
+        coded = self._codec.encode_batch(pictures, self.snr_db, target_cbr=self.target_cbr, quality=self.quality)
+        return [(Payload(k.index, STREAM, data), symbols) for k, (data, symbols) in zip(keyframes, coded, strict=True)]
 
 
 class NtsccDecoder(Block):
@@ -73,6 +75,7 @@ class NtsccDecoder(Block):
     width: int | None = setting(None, ge=1, unit="pixels")
     weights: str = setting("embedded", doc="a safetensors file, or embedded; the same as at the encoder")
     device: str = setting("cpu", doc="torch device of the networks")
+    batch_size: int = setting(4, ge=1, unit="keyframes", doc="waiting ones of equal size pass g_s together")
 
     def validate(self) -> None:
         self.lost, self.erased = 0, 0
@@ -83,20 +86,27 @@ class NtsccDecoder(Block):
         self.lost, self.erased = 0, 0
         self._codec = _codec(self.weights, self.device)
 
-    def work(self, received: Received, side: Payload) -> Keyframe:
-        pixels = None if side.lost or not side.data else self._decode(side.data, received)
-        self.lost += pixels is None
-        return Keyframe(side.index, pixels, lost=pixels is None)
+    def work_batch(self, received: list[Received], side: list[Payload]) -> list[Keyframe]:
+        known = [
+            self._latents(s.data, r) if s.data and not s.lost else None for r, s in zip(received, side, strict=True)
+        ]
+        pictures = iter(self._codec.synthesise([k for k in known if k is not None]))
+        keyframes = []
+        for payload, latents in zip(side, known, strict=True):
+            pixels = None if latents is None else next(pictures)
+            keyframes.append(Keyframe(payload.index, pixels, lost=pixels is None))
+        self.lost += sum(k.lost for k in keyframes)
+        return keyframes
 
-    def _decode(self, data: bytes, received: Received) -> np.ndarray | None:
+    def _latents(self, data: bytes, received: Received) -> Latents | None:
         symbols, noise = equalised(received)
         try:
             size = None if self.height is None or self.width is None else (self.height, self.width)
-            pixels = self._codec.decode(data, symbols, noise, size)
+            latents = self._codec.latents(data, symbols, noise, size)
         except ValueError:
             return None
         self.erased += int(np.sum(~np.isfinite(symbols) | ~np.isfinite(noise)))
-        return pixels
+        return latents
 
 
 def equalised(received: Received) -> tuple[np.ndarray, np.ndarray]:

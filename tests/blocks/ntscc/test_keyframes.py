@@ -12,7 +12,7 @@ from lgvsc_flow.blocks.ntscc.codec import payload_symbols
 from lgvsc_flow.blocks.ntscc.weights_file import save_weights
 from lgvsc_flow.errors import FlowError, SettingError
 from lgvsc_flow.items import Keyframe, Payload, Received
-from lgvsc_flow.testing import run_block
+from lgvsc_flow.testing import assert_batching_invariant, run_block
 
 
 @pytest.fixture(scope="module")
@@ -110,3 +110,13 @@ def test_a_picture_of_another_size_than_the_sessions_is_lost():
     for height, lost in ((48, False), (49, True)):
         (keyframe,) = run_block(NtsccDecoder(height=height, width=64), [received], sent["payloads"])
         assert keyframe.lost == lost
+
+
+def test_batches_give_the_same_bits_as_one_by_one(weights, photograph):
+    pictures = [photograph, photograph[::-1], photograph[:64], photograph[:, ::-1], photograph[16:80]]
+    keyframes = [Keyframe(i, np.ascontiguousarray(p)) for i, p in enumerate(pictures)]
+    encoder = NtsccEncoder(target_cbr=0.06, weights=weights, batch_size=5)
+    assert_batching_invariant(encoder, keyframes)
+    sent = run_block(encoder, keyframes)
+    side = [Payload(1, "hyperprior", None, lost=True) if i == 1 else p for i, p in enumerate(sent["payloads"])]
+    assert_batching_invariant(NtsccDecoder(weights=weights, batch_size=5), [clean(s) for s in sent["symbols"]], side)

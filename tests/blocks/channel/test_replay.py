@@ -3,6 +3,8 @@ import zipfile
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lgvsc_flow.blocks.channel import Dispersed, ReplayChannel
 from lgvsc_flow.blocks.channel.replay import load_gains
@@ -96,6 +98,26 @@ def test_what_is_no_recording(tmp_path, data, message):
         archive.writestr("gain.npy", data)
     with pytest.raises(MediaError, match=message):
         load_gains(packed)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    kind=st.sampled_from(["npy", "npz"]), place=st.integers(0, 600), value=st.integers(0, 255), cut=st.integers(0, 600)
+)
+def test_damaged_files_are_read_or_refused(tmp_path_factory, kind, place, value, cut):
+    path = tmp_path_factory.mktemp("damaged") / f"h.{kind}"
+    if kind == "npy":
+        np.save(path, signal(40))
+    else:
+        np.savez_compressed(path, gain=signal(40))
+    raw = bytearray(path.read_bytes())
+    raw[place % len(raw)] = value
+    path.write_bytes(raw[: max(len(raw) - cut % 50, 0)])
+    try:
+        gains = load_gains(path)
+    except MediaError:
+        return
+    assert np.isfinite(gains).all()
 
 
 def test_damaged_archives(tmp_path):

@@ -2,6 +2,8 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lgvsc_flow import Graph
 from lgvsc_flow.blocks.channel import AwgnChannel, DropState, IdealChannel, SigmfSink, SigmfSource
@@ -73,6 +75,45 @@ def test_bursts_come_back_as_they_were_written(tmp_path):
         assert a.dtype == np.complex64
     (louder,) = run_block(SigmfSource(path=tmp_path / "name.with.dots.sigmf-data", burst=10**6, gain_db=20.0))
     assert np.allclose(louder, 10 * np.concatenate(bursts))
+
+
+@settings(max_examples=30, deadline=None)
+@given(sizes=st.lists(st.integers(0, 50), max_size=8), burst=st.integers(1, 60))
+def test_round_trip_of_any_bursts(tmp_path_factory, sizes, burst):
+    path = tmp_path_factory.mktemp("any") / "a"
+    bursts = [signal(n, i) for i, n in enumerate(sizes)]
+    write(path, bursts)
+    again = run_block(SigmfSource(path=path, bursts="annotations"))
+    assert [b.tobytes() for b in again] == [b.tobytes() for b in bursts]
+    equal = run_block(SigmfSource(path=path, burst=burst))
+    assert b"".join(b.tobytes() for b in equal) == b"".join(b.tobytes() for b in bursts)
+    assert all(b.size == burst for b in equal[:-1])
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+KEYS = ["datatype", "version", "num_channels", "offset", "sha512", "sample_rate", "dataset", "extensions"]
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    about=st.dictionaries(st.sampled_from([f"core:{k}" for k in KEYS]), JSON),
+    captures=JSON | st.lists(st.dictionaries(st.sampled_from(["core:frequency", "core:header_bytes"]), JSON)),
+    marks=JSON | st.lists(st.dictionaries(st.sampled_from(["core:sample_start", "core:sample_count"]), JSON)),
+)
+def test_any_metadata_are_read_or_refused(tmp_path_factory, about, captures, marks):
+    path = tmp_path_factory.mktemp("any") / "a"
+    write(path, [signal(10)])
+    content = {"global": {"core:datatype": "cf32_le", **about}, "captures": captures, "annotations": marks}
+    sigmf_paths(path)[0].write_text(json.dumps(content))
+    try:
+        recording = read_meta(path)
+    except MediaError:
+        return
+    assert all(0 <= a.start <= a.start + a.count <= recording.samples for a in recording.annotations)
 
 
 @pytest.mark.parametrize(("datatype", "dtype", "full"), [("ci16_le", "<i2", 32768), ("ci8", "i1", 128)])

@@ -3,7 +3,6 @@ import pytest
 from scipy.special import j0
 
 from lgvsc_flow.blocks.channel import TdlChannel
-from lgvsc_flow.blocks.channel.dispersed import disperse
 from lgvsc_flow.blocks.channel.tdl import PROFILES, pulses
 from lgvsc_flow.errors import SettingError
 from lgvsc_flow.testing import run_block
@@ -103,15 +102,6 @@ def test_the_cut_into_bursts_changes_nothing(settings):
     (whole,) = run_block(TdlChannel(esn0_db=3.0, **settings), [x], seed=5)
     parts = run_block(TdlChannel(esn0_db=3.0, **settings), cuts, seed=5)
     assert np.array_equal(whole.symbols, np.concatenate([p.symbols for p in parts]))
-    taps = signal(40, 1).reshape(8, 5)
-    clean, _ = disperse(x, np.zeros(4, np.complex64), taps, 200)
-    history, cut, done = np.zeros(4, np.complex64), [], 0
-    for part in cuts:
-        first, used = divmod(done, 200)
-        y, history = disperse(part, history, taps[first:], 200, used)
-        cut.append(y)
-        done += part.size
-    assert np.array_equal(clean, np.concatenate(cut))
 
 
 def test_a_block_fading_channel_is_redrawn_for_each_burst_and_a_still_one_is_not():

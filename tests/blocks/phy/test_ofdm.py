@@ -1,5 +1,8 @@
 import numpy as np
 import pytest
+from hypothesis import assume, given
+from hypothesis import settings as limits
+from hypothesis import strategies as st
 
 from lgvsc_flow.blocks.channel import AwgnChannel, Dispersed, JakesChannel, TdlChannel
 from lgvsc_flow.blocks.phy import OfdmDemodulator, OfdmModulator, nr_numerology
@@ -56,6 +59,30 @@ def test_round_trip(settings):
     body = samples.reshape(-1, modulator.fft_size + modulator.cp)[:, modulator.cp :]
     power = np.mean(np.abs(body) ** 2)  # Parseval: every resource element has energy 1
     assert power == pytest.approx(modulator.subcarriers / modulator.fft_size, rel=1e-5)
+
+
+@limits(max_examples=60, deadline=None)
+@given(data=st.data(), fft_size=st.integers(8, 130), slot_symbols=st.integers(1, 9), seed=st.integers(0, 2**32))
+def test_round_trip_of_any_grid(data, fft_size, slot_symbols, seed):
+    sizes = {
+        "fft_size": fft_size,
+        "slot_symbols": slot_symbols,
+        "cp": data.draw(st.integers(0, fft_size)),
+        "subcarriers": data.draw(st.integers(1, fft_size)),
+        "pilot_spacing": data.draw(st.integers(1, 12)),
+        "pilot_symbols": data.draw(st.integers(0, slot_symbols)),
+        "frame_data": data.draw(st.none() | st.integers(1, 500)),
+    }
+    try:
+        modulator = OfdmModulator(**sizes)
+    except SettingError:
+        assume(sizes["pilot_spacing"] > 1 and sizes["subcarriers"] > 2)  # else pilots may fill the slot
+        raise
+    x = qpsk(data.draw(st.integers(0, 3)) * modulator.frame_symbols, seed)
+    (samples,) = run_block(modulator, [x])
+    out = run_block(OfdmDemodulator(**modulator.settings), [clean(samples)])
+    assert np.allclose(out["data"][0].symbols, x, atol=1e-5)
+    assert out["pilots"][0].symbols.size == modulator.frame_pilots * (x.size // modulator.frame_symbols)
 
 
 def test_the_prefix_is_the_end_and_the_grid_is_the_spectrum():

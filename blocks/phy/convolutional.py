@@ -39,11 +39,24 @@ class ConvolutionalCode:
 
     `termination`: "zero" sends six more bits of 0, so that the last bits are as safe as the first; "truncated" sends
     none and leaves them weak; "tail-biting" starts in the state where the word ends, safe without more bits.
+
+    Raises:
+        ValueError: there is no such code.
     """
 
     k: int
     code_rate: str = "1/2"
     termination: str = "zero"
+
+    def __post_init__(self) -> None:
+        if self.code_rate not in PUNCTURING or self.termination not in ENDS:
+            raise ValueError(
+                f"code_rate is one of {', '.join(PUNCTURING)} and termination one of {', '.join(ENDS)}; "
+                f"got code_rate={self.code_rate!r}, termination={self.termination!r}"
+            )
+        least = MEMORY if self.termination == "tail-biting" else 1
+        if self.k < least:
+            raise ValueError(f"a {self.termination} word holds at least k={least} bits, got k={self.k}")
 
     @property
     def steps(self) -> int:
@@ -65,19 +78,7 @@ class ConvolutionalCode:
 
 @lru_cache(maxsize=64)
 def convolutional_code(k: int, code_rate: str = "1/2", termination: str = "zero") -> ConvolutionalCode:
-    """The code for words of `k` bits; see `ConvolutionalCode`.
-
-    Raises:
-        ValueError: there is no such code.
-    """
-    if code_rate not in PUNCTURING or termination not in ENDS:
-        raise ValueError(
-            f"code_rate is one of {', '.join(PUNCTURING)} and termination one of {', '.join(ENDS)}; "
-            f"got code_rate={code_rate!r}, termination={termination!r}"
-        )
-    least = MEMORY if termination == "tail-biting" else 1
-    if k < least:
-        raise ValueError(f"a {termination} word holds at least k={least} bits, got k={k}")
+    """The code for words of `k` bits, made once; see `ConvolutionalCode`."""
     return ConvolutionalCode(k, code_rate, termination)
 
 
@@ -144,7 +145,7 @@ def decode(llrs: np.ndarray, code: ConvolutionalCode, *, llr_clip: float = 64.0,
         max_wraps: passes over a tail-biting word at most.
 
     Raises:
-        ValueError: the LLRs are no whole words, or of another dtype.
+        ValueError: the LLRs are no whole words, or of another dtype; llr_clip or max_wraps is not positive.
 
     Ref: G. Forney, Proc. IEEE 61 (1973) 268; R. Shao, S. Lin and M. Fossorier, IEEE Trans. Commun. 51 (2003) 1658
     (tail-biting).
@@ -154,12 +155,14 @@ def decode(llrs: np.ndarray, code: ConvolutionalCode, *, llr_clip: float = 64.0,
         raise ValueError(wrong)
     if llrs.size % code.n:
         raise ValueError(f"a burst must hold whole words of n={code.n}.")
+    if not llr_clip > 0 or max_wraps < 1:
+        raise ValueError(f"llr_clip and max_wraps are positive, got {llr_clip} and {max_wraps}.")
     return decode_words(llrs, code.sent, code.steps, code.k, ENDS[code.termination], llr_clip, max_wraps)
 
 
-def _check(k: int, termination: str, name: str) -> None:
-    if termination == "tail-biting" and k < MEMORY:
-        raise SettingError(f"{name}.k must be >= {MEMORY} bits for tail-biting words, got {k}")
+def _check(block: ConvolutionalEncoder | ViterbiDecoder) -> None:
+    if block.termination == "tail-biting" and block.k < MEMORY:
+        raise SettingError(f"{block.label}.k must be >= {MEMORY} bits for tail-biting words, got {block.k}")
 
 
 class ConvolutionalEncoder(Block):
@@ -176,7 +179,7 @@ class ConvolutionalEncoder(Block):
     termination: str = setting("zero", choices=tuple(ENDS), doc="how a word ends")
 
     def validate(self) -> None:
-        _check(self.k, self.termination, self.label)
+        _check(self)
 
     @property
     def code(self) -> ConvolutionalCode:
@@ -207,7 +210,7 @@ class ViterbiDecoder(Block):
     max_wraps: int = setting(4, ge=1, le=64, doc="passes over a tail-biting word at most")
 
     def validate(self) -> None:
-        _check(self.k, self.termination, self.label)
+        _check(self)
 
     @property
     def code(self) -> ConvolutionalCode:

@@ -1,8 +1,8 @@
 """Soft-decision Viterbi decoding of the K=7 code (133, 171): add-compare-select over all 64 states at once.
 
-A path metric is an int16 correlation of the path's code bits with quantised LLRs. Quantised LLRs are at most `Q_MAX`
-in size, so the metrics of a step differ by at most 6 * 4 * Q_MAX: from any state, the best path of six steps ago is
-six steps away. Every `NORMALISE` steps the metric of state 0 is taken from all, and no sum leaves int16.
+A path metric is the int16 correlation of a path's code bits with quantised LLRs of at most `Q_MAX`. Any state is six
+steps away from any other, and a step changes a metric by at most 2 * Q_MAX either way, so that the metrics of one time
+lie within 24 * Q_MAX. Every `NORMALISE` steps the metric of state 0 is taken from all, and no sum leaves int16.
 
 The trellis is run from both ends of a word at once (two chains of operations that do not wait for each other), and
 the survivors meet in the middle: the same maximum-likelihood word as by one pass, in little more than half the time.
@@ -26,8 +26,8 @@ GENERATORS = (0o133, 0o171)
 """The newest bit is the highest of seven; code bits are sent in this order."""
 ZERO_TERMINATED, TRUNCATED, TAIL_BITING = 0, 1, 2
 Q_MAX = 512
-NORMALISE = 16  # 24 * 512 between the states and 16 * 2 * 512 gained since the last time: 28672
-UNREACHABLE = -16384  # of a start state that is ruled out: over the 24 * 512 that a path can gain on another
+NORMALISE = 16  # steps, a power of two: 24 * 512 between the states and 16 * 2 * 512 since the last time are 28672
+UNREACHABLE = -16384  # of a start state that is ruled out: more than the 24 * 512 that a path can gain on another
 LANES = 32  # butterflies: pairs of states 2 j, 2 j + 1 that lead to states j and j + 32
 
 
@@ -60,7 +60,7 @@ _HIGH = _order([p for j in range(16, 32) for p in (j, j + 32)])
 
 
 def _trellis(builder: Any, directions: Sequence[int], steps: Any, last: Any, branches: Any, pools: Any) -> None:
-    """Emit the loop: metrics are kept as two vectors per direction, of the even and of the odd states."""
+    """Emit the loop. Between steps a direction's metrics are two vectors: of the even states and of the odd ones."""
     metrics, decisions = pools
     maximum = cgutils.get_or_insert_function(
         builder.module, ir.FunctionType(_HALF, [_HALF, _HALF]), f"llvm.smax.v{LANES}i16"
@@ -90,7 +90,7 @@ def _trellis(builder: Any, directions: Sequence[int], steps: Any, last: Any, bra
                 ir.Constant(_ROWS, ir.Undefined), builder.load(builder.gep(branches, [at])), _I32(0)
             )
             row = builder.bitcast(builder.shuffle_vector(row, row, _order([0] * (LANES // 4))), _HALF)
-            # Four lanes hold a row, and eight a 128-bit register: so no lane's sum has far to go.
+            # Every four lanes hold the row: a lane takes its sum from within its own eight, a shuffle of 128 bits.
             sums = [(j & ~7) + _code_bits(2 * j, generators) for j in range(LANES)]
             branch = builder.shuffle_vector(row, row, _order(sums))
             e, o = builder.load(even[d]), builder.load(odd[d])

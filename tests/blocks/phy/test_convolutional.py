@@ -353,3 +353,6 @@ def test_messages():
         convolutional_code(5, "1/2", "tail-biting")
     with pytest.raises(ValueError, match="code_rate is one of 1/2, 2/3, 3/4, 5/6"):
         convolutional_code(50, "4/5")
+    for wrong in ({"llr_clip": 0}, {"llr_clip": float("nan")}, {"max_wraps": 0}):
+        with pytest.raises(ValueError, match="llr_clip and max_wraps are positive"):
+            decode(np.zeros(28, np.float32), convolutional_code(8), **wrong)

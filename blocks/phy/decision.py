@@ -12,6 +12,8 @@ from lgvsc_flow.items import Bits, Llrs, Received
 
 __all__ = ["HardDecision", "QamDecision", "decide", "decide_symbols"]
 
+_GAIN, _NOISE = np.ones(1, np.complex64), np.ones(1, np.float32)  # of symbols that are matched already
+
 
 @njit(nogil=True, cache=True)
 def decide(llrs: np.ndarray) -> np.ndarray:
@@ -23,8 +25,19 @@ def decide(llrs: np.ndarray) -> np.ndarray:
 
 
 @njit(nogil=True, cache=True)
-def _decide_4(y: np.ndarray, re: np.float32, im: np.float32) -> np.ndarray:
+def _factors(gain: np.ndarray, noise_variance: np.ndarray, half: int) -> tuple[np.float32, np.float32]:
+    """`burst_factors` for levels at odd integers; NaN, which decides for zeros, where nothing can be used."""
+    re, im, weight = burst_factors(gain[0], noise_variance[0])
+    unit = np.float32(np.sqrt(((1 << 2 * half) - 1) / 1.5))
+    if weight > 0:
+        return re * unit, im * unit
+    return np.float32(np.nan), np.float32(np.nan)
+
+
+@njit(nogil=True, cache=True)
+def _decide_4(y: np.ndarray, gain: np.ndarray, noise_variance: np.ndarray) -> np.ndarray:
     bits = np.empty(y.size, np.uint8)
+    re, im = _factors(gain, noise_variance, 1)
     zero = np.float32(0)
     for i in range(y.size // 2):
         a = y[2 * i] * re + y[2 * i + 1] * im
@@ -36,8 +49,9 @@ def _decide_4(y: np.ndarray, re: np.float32, im: np.float32) -> np.ndarray:
 
 
 @njit(nogil=True, cache=True)
-def _decide_16(y: np.ndarray, re: np.float32, im: np.float32) -> np.ndarray:
+def _decide_16(y: np.ndarray, gain: np.ndarray, noise_variance: np.ndarray) -> np.ndarray:
     bits = np.empty(2 * y.size, np.uint8)
+    re, im = _factors(gain, noise_variance, 2)
     words = bits.view(np.uint32)
     zero, two = np.float32(0), np.float32(2)
     for i in range(y.size // 2):
@@ -50,9 +64,10 @@ def _decide_16(y: np.ndarray, re: np.float32, im: np.float32) -> np.ndarray:
 
 
 @njit(nogil=True, cache=True)
-def _decide_any(y: np.ndarray, half: int, re: np.float32, im: np.float32) -> np.ndarray:
+def _decide_any(y: np.ndarray, gain: np.ndarray, noise_variance: np.ndarray, half: int) -> np.ndarray:
     """The standard's nested labels from the first bit inwards: sign, then which side of the middle of what is left."""
     bits = np.zeros(half * y.size, np.uint8)
+    re, im = _factors(gain, noise_variance, half)
     zero = np.float32(0)
     for i in range(y.size // 2):
         a = y[2 * i] * re + y[2 * i + 1] * im
@@ -77,20 +92,17 @@ def decide_symbols(received: Received, order: int) -> np.ndarray:
     """
     symbols, gain, noise_variance = state_of(received)
     half = (order.bit_length() - 1) // 2
-    unit = float(np.sqrt((order - 1) / 1.5))  # levels at odd integers
-    re, im, weight = np.float32(unit), np.float32(0), np.float32(1)
-    if gain.size == noise_variance.size == 1 and symbols.size:
-        a, b, w = burst_factors(gain[0], noise_variance[0])
-        re, im, weight = np.float32(a * unit), np.float32(b * unit), np.float32(w)
-    elif symbols.size:
+    if not symbols.size:
+        return np.empty(0, np.uint8)
+    if gain.size > 1 or noise_variance.size > 1:
         equal, weights = matched(symbols, gain, noise_variance)
-        symbols = np.where(weights > 0, equal, np.complex64(np.nan))
-    if not weight > 0:
-        return np.zeros(2 * half * symbols.size, np.uint8)
+        # With two levels a side an erasure, which is 0, decides for zeros as it is.
+        symbols = equal if half < 3 else np.where(weights > 0, equal, np.complex64(np.nan))
+        gain, noise_variance = _GAIN, _NOISE
     y = symbols.view(np.float32)
     if half > 2:
-        return _decide_any(y, half, re, im)
-    return (_decide_4 if half == 1 else _decide_16)(y, re, im)
+        return _decide_any(y, gain, noise_variance, half)
+    return (_decide_4 if half == 1 else _decide_16)(y, gain, noise_variance)
 
 
 class HardDecision(Block):

@@ -56,7 +56,7 @@ def matched(symbols: np.ndarray, gain: np.ndarray, noise_variance: np.ndarray) -
         im = (y_im * g_re - y_re * g_im) * inverse
         w = power / max(n0[i], least_noise)
         # A product with 0 is NaN for both NaN and inf: one test finds every way in which a symbol can be unusable.
-        usable = (power > zero) & (n0[i] >= zero) & (re * zero + im * zero + w * zero == zero)
+        usable = (n0[i] >= zero) & (w > zero) & (re * zero + im * zero + w * zero == zero)
         x[2 * i] = re if usable else zero
         x[2 * i + 1] = im if usable else zero
         weight[i] = w if usable else zero
@@ -129,10 +129,25 @@ _of_burst = each_step(*[partial(_emit, order=order, per_symbol=False) for order 
 
 
 @njit(nogil=True, cache=True)
+def burst_factors(gain: np.complex64, noise_variance: np.float32) -> tuple[np.float32, np.float32, np.float32]:
+    """What `matched` multiplies all symbols of a burst by: y / gain = (y.re a + y.im b, y.im a - y.re b), and a weight.
+
+    The weight is 0 where nothing of the burst can be used.
+    """
+    zero = np.float32(0)
+    power = gain.real * gain.real + gain.imag * gain.imag
+    inverse = np.float32(1) / max(power, np.float32(1e-30))
+    w = power / max(noise_variance, np.float32(1e-12))
+    usable = power > zero and noise_variance >= zero and w * zero == zero
+    return gain.real * inverse, gain.imag * inverse, w if usable else zero
+
+
+@njit(nogil=True, cache=True)
 def _soften(
-    symbols: np.ndarray, weights: np.ndarray, which: int, bits: int, re: np.float32, im: np.float32, w: np.float32
+    symbols: np.ndarray, weights: np.ndarray, gain: np.ndarray, noise_variance: np.ndarray, which: int, bits: int
 ) -> np.ndarray:
-    """LLRs of symbols with a weight each, or, where `weights` is empty, with the factors of the whole burst."""
+    """LLRs of matched symbols with a weight each, or, where `weights` is empty, with the state of the whole burst."""
+    re, im, w = burst_factors(gain[0], noise_variance[0])
     n = symbols.size
     llrs = np.empty(n * bits, np.float32)
     steps = n // _SYMBOLS
@@ -149,20 +164,6 @@ def _soften(
         _of_burst(few_llrs, few, few_weights, 1, which, re, im, w)
     llrs[done * bits :] = few_llrs[: (n - done) * bits]
     return llrs
-
-
-@njit(nogil=True, cache=True)
-def burst_factors(gain: np.complex64, noise_variance: np.float32) -> tuple[np.float32, np.float32, np.float32]:
-    """What `matched` multiplies all symbols of a burst by: y / gain = (y.re a + y.im b, y.im a - y.re b), and a weight.
-
-    The weight is 0 where nothing of the burst can be used.
-    """
-    zero = np.float32(0)
-    power = gain.real * gain.real + gain.imag * gain.imag
-    inverse = np.float32(1) / max(power, np.float32(1e-30))
-    w = power / max(noise_variance, np.float32(1e-12))
-    usable = power > zero and noise_variance >= zero and w * zero == zero
-    return gain.real * inverse, gain.imag * inverse, w if usable else zero
 
 
 @njit(nogil=True, cache=True)
@@ -209,8 +210,7 @@ def demodulate(received: Received, order: int, method: str = "max-log") -> np.nd
     if order != 4 and method == "exact":
         equal, weight = matched(symbols, gain, noise_variance)
         return _demodulate_exact(equal.view(np.float32), weight, amplitudes(order), np.float32(LLR_MAX))
-    which, nought = ORDERS.index(order), np.float32(0)
-    if gain.size == noise_variance.size == 1:
-        re, im, w = burst_factors(gain[0], noise_variance[0])
-        return _soften(symbols, _NONE, which, bits, np.float32(re), np.float32(im), np.float32(w))
-    return _soften(*matched(symbols, gain, noise_variance), which, bits, nought, nought, nought)
+    weights = _NONE
+    if gain.size > 1 or noise_variance.size > 1:
+        symbols, weights = matched(symbols, gain, noise_variance)
+    return _soften(symbols, weights, gain, noise_variance, ORDERS.index(order), bits)

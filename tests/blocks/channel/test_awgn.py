@@ -2,9 +2,22 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from lgvsc_flow import Block, Graph, In, Out
 from lgvsc_flow.blocks.channel import AwgnChannel
-from lgvsc_flow.errors import SettingError
+from lgvsc_flow.blocks.phy import RandomBits
+from lgvsc_flow.errors import BlockError, SettingError
+from lgvsc_flow.items import Bits, Symbols
 from lgvsc_flow.testing import run_block
+
+
+class Broken(Block):
+    """Symbols of which one is NaN."""
+
+    bits = In(Bits, "n")
+    symbols = Out(Symbols, "n")
+
+    def work(self, bits: np.ndarray) -> np.ndarray:
+        return np.where(np.arange(bits.size) == 3, np.nan, 1).astype(np.complex64)
 
 
 @pytest.mark.parametrize("esn0_db", [-3.0, 10.0])
@@ -45,6 +58,20 @@ def test_the_seed_decides_and_the_symbols_are_counted():
     assert [r.symbols.size for r in first] == [100, 30, 0]
     assert first[0].symbols.dtype == np.complex64
     assert np.array_equal(symbols, np.ones(100))
+
+
+def test_the_cut_into_bursts_changes_nothing():
+    symbols = np.exp(1j * np.arange(1000)).astype(np.complex64)
+    (whole,) = run_block(AwgnChannel(esn0_db=3.0), [symbols], seed=1)
+    parts = run_block(AwgnChannel(esn0_db=3.0), [symbols[:1], symbols[1:18], symbols[18:18], symbols[18:]], seed=1)
+    assert np.array_equal(np.concatenate([p.symbols for p in parts]), whole.symbols)
+
+
+def test_symbols_are_finite():
+    graph, source = Graph(), RandomBits(n=8)
+    graph.connect(source, Broken(), AwgnChannel())
+    with pytest.raises(BlockError, match=r"sent 1 NaN or infinite values in 8 elements; .*AwgnChannel.symbols"):
+        graph.run(engine="inline")
 
 
 def test_esn0_has_a_range():

@@ -18,6 +18,11 @@ def test_bits_are_fair_and_repeat_from_the_seed():
     assert set(np.unique(np.concatenate(bursts))) == {0, 1}
 
 
+def test_the_cut_into_bursts_changes_nothing():
+    whole = np.concatenate(run_block(RandomBits(n=3000, count=2), seed=4))
+    assert np.array_equal(np.concatenate(run_block(RandomBits(n=1, count=6000), seed=4)), whole)
+
+
 def test_no_bursts():
     assert run_block(RandomBits(n=8, count=0)) == []
 

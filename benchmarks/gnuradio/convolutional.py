@@ -10,7 +10,7 @@ import numpy as np
 from gnuradio import analog, blocks, digital, fec, gr
 from harness import NOISE_SEED, arguments, measure, report
 
-# GNU Radio reads generators from the lowest bit: 133 and 171 (octal), mirrored or not, are the same code to it.
+# GNU Radio reads generators from the lowest bit: these are 133 and 171 (octal), mirrored.
 GENERATORS = [109, 79]
 MODES = {"streaming": fec.CC_STREAMING, "terminated": fec.CC_TERMINATED, "tail-biting": fec.CC_TAILBITING}
 WORDS = 200

@@ -44,18 +44,31 @@ def _modulate_16(bits: np.ndarray, near: np.float32, far: np.float32) -> np.ndar
 
 
 @njit(nogil=True, cache=True)
-def _modulate(bits: np.ndarray, bits_per_symbol: int, points: np.ndarray) -> np.ndarray:
-    symbols = np.empty(bits.size // bits_per_symbol, np.complex64)
+def _modulate_64(bits: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    symbols = np.empty(bits.size // 6, np.complex64)
+    x = symbols.view(np.float32)
     for i in range(symbols.size):
-        label = 0
-        for j in range(bits_per_symbol):
-            label = label << 1 | bits[i * bits_per_symbol + j]
-        symbols[i] = points[label & (points.size - 1)]
+        at = 6 * i
+        x[2 * i] = levels[(bits[at] & 1) << 2 | (bits[at + 2] & 1) << 1 | bits[at + 4] & 1]
+        x[2 * i + 1] = levels[(bits[at + 1] & 1) << 2 | (bits[at + 3] & 1) << 1 | bits[at + 5] & 1]
+    return symbols
+
+
+@njit(nogil=True, cache=True)
+def _modulate_256(bits: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    symbols = np.empty(bits.size // 8, np.complex64)
+    x = symbols.view(np.float32)
+    for i in range(symbols.size):
+        at = 8 * i
+        re = (bits[at] & 1) << 3 | (bits[at + 2] & 1) << 2 | (bits[at + 4] & 1) << 1 | bits[at + 6] & 1
+        im = (bits[at + 1] & 1) << 3 | (bits[at + 3] & 1) << 2 | (bits[at + 5] & 1) << 1 | bits[at + 7] & 1
+        x[2 * i] = levels[re]
+        x[2 * i + 1] = levels[im]
     return symbols
 
 
 def modulate(bits: np.ndarray, order: int) -> np.ndarray:
-    """uint8 bits [n] to complex64 symbols [n / bits_per_symbol].
+    """uint8 bits [n], of which the lowest bit counts, to complex64 symbols [n / bits_per_symbol].
 
     Raises:
         ValueError: the bits are not whole symbols.
@@ -67,7 +80,7 @@ def modulate(bits: np.ndarray, order: int) -> np.ndarray:
         return _modulate_4(bits, _NEAR[4])
     if order == 16:
         return _modulate_16(bits, _NEAR[16], _FAR)
-    return _modulate(bits, bits_per_symbol, constellation(order))
+    return (_modulate_64 if order == 64 else _modulate_256)(bits, amplitudes(order))
 
 
 _NEAR, _FAR = {order: amplitudes(order)[0] for order in (4, 16)}, amplitudes(16)[1]

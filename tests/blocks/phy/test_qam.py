@@ -29,12 +29,13 @@ def test_round_trip_through_any_gain(order):
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("symbols", [1, 15, 16, 1003])
 def test_every_label_has_its_point(order, symbols):
-    """Bit for bit the constellation's point, whatever else a byte holds beside its lowest bit in QPSK and 16-QAM."""
+    """Bit for bit the constellation's point, whatever else a byte holds beside its lowest bit."""
     m = order.bit_length() - 1
     bits = np.random.default_rng(1).integers(0, 2, symbols * m, np.uint8)
     labels = bits.reshape(-1, m) @ (1 << np.arange(m)[::-1])
     assert np.array_equal(modulate(bits, order), constellation(order)[labels])
     assert np.array_equal(modulate(np.repeat(bits, 2)[::2], order), constellation(order)[labels])
+    assert np.array_equal(modulate(bits | 0xFE, order), constellation(order)[labels])
 
 
 def test_empty_bursts():

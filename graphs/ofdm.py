@@ -15,7 +15,7 @@ def ofdm(
     channel: Block | Graph | None = None,
     *,
     receiver: str = "genie",
-    delay_spread_s: float = 0.0,
+    delay_spread_s: float | None = None,
     doppler_hz: float = 0.0,
     **settings: Any,
 ) -> Graph:

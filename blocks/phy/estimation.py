@@ -103,10 +103,10 @@ def time_correlation(symbols: int, symbol_s: float, doppler_hz: float) -> np.nda
 class ChannelEstimator(OfdmSettings):
     """Put the gain estimated from the pilots in place of the true one.
 
-    `method="ls"`: least squares and linear interpolation; needs no statistics but the mean delay (`delay_s` +
-    `delay_spread_s`, 0 where unknown). `method="lmmse"`: the estimate of least mean square error for an exponential
-    delay profile of rms `delay_spread_s` from `delay_s` on, with Jakes Doppler up to `doppler_hz`, both as assumed by
-    the receiver. A profile that is assumed too short hurts much more than one too long.
+    `method="ls"`: least squares and linear interpolation; needs no statistics but the mean delay, `delay_s` +
+    `delay_spread_s` (None: 0). `method="lmmse"`: the estimate of least mean square error for an exponential delay
+    profile of rms `delay_spread_s` from `delay_s` on (None: an eighth of the cyclic prefix), with Jakes Doppler up to
+    `doppler_hz`, all as assumed by the receiver. A profile that is assumed too short hurts more than one too long.
 
     The noise variance is taken as known, from the pilots. To that of the data is added the variance of the estimate's
     error: y = H_hat x + (H - H_hat) x + n, for symbols of energy 1. Slots are estimated one by one; the data of a slot
@@ -119,7 +119,7 @@ class ChannelEstimator(OfdmSettings):
 
     method: str = setting("ls", choices=("ls", "lmmse"))
     delay_s: float = setting(0.0, ge=0, unit="s", doc="when the channel begins, as assumed")
-    delay_spread_s: float = setting(0.0, ge=0, unit="s", doc="rms delay spread, as assumed")
+    delay_spread_s: float | None = setting(None, ge=0, unit="s", doc="rms delay spread, as assumed; None: see above")
     doppler_hz: float = setting(0.0, ge=0, unit="Hz", doc="maximum Doppler shift, as assumed; for lmmse")
 
     def validate(self) -> None:
@@ -129,14 +129,17 @@ class ChannelEstimator(OfdmSettings):
 
     def start(self) -> None:
         self._estimate: Any
+        spread_s = self.delay_spread_s
         if self.method == "ls":
-            self._estimate = LsEstimator(self.grid, (self.delay_s + self.delay_spread_s) * self.sample_rate_hz)
+            self._estimate = LsEstimator(self.grid, (self.delay_s + (spread_s or 0)) * self.sample_rate_hz)
             return
+        if spread_s is None:
+            spread_s = self.cp / 8 / self.sample_rate_hz
         symbol_s = (self.fft_size + self.cp) / self.sample_rate_hz
         self._estimate = LmmseEstimator(
             self.grid,
             time_correlation(self.slot_symbols, symbol_s, self.doppler_hz),
-            frequency_correlation(self.subcarriers, self.subcarrier_spacing_hz, self.delay_s, self.delay_spread_s),
+            frequency_correlation(self.subcarriers, self.subcarrier_spacing_hz, self.delay_s, spread_s),
         )
 
     def work(self, data: Received, pilots: Received) -> Received:
@@ -160,7 +163,8 @@ class ChannelEstimator(OfdmSettings):
         error = np.where(usable[:, None, None], found.error, np.float32(np.inf))
 
         def of_data(state: np.ndarray) -> np.ndarray:
-            whole = state[:, ~grid.is_pilot].reshape(-1, self.frame_slots * grid.data_per_slot)
+            whole = np.take(state.reshape(slots, grid.is_pilot.size), grid.data_places, axis=1)
+            whole = whole.reshape(-1, self.frame_slots * grid.data_per_slot)
             return whole[:, : self.frame_symbols].reshape(-1)
 
         known = np.asarray(data.noise_variance, np.float32)

@@ -63,30 +63,49 @@ class ResourceGrid:
         """The pilots' values: complex64 [pilot_symbols * pilots per OFDM symbol], of energy 1."""
         return _qpsk(self.pilot_symbols * self.pilot_subcarriers.size, 1)
 
+    @cached_property
+    def data_places(self) -> np.ndarray:
+        """Where data stand in a slot, counted along its OFDM symbols: int64 [data_per_slot]."""
+        return np.flatnonzero(~self.is_pilot)
+
+    @cached_property
+    def pilot_places(self) -> np.ndarray:
+        """Where pilots stand in a slot: int64."""
+        return np.flatnonzero(self.is_pilot)
+
+    @cached_property
+    def order(self) -> np.ndarray:
+        """For each place of a slot, the symbol that stands there, data counted before pilots: int64."""
+        return np.argsort(np.concatenate([self.data_places, self.pilot_places]))
+
     @property
     def data_per_slot(self) -> int:
-        return int(self.is_pilot.size - np.count_nonzero(self.is_pilot))
+        return self.data_places.size
 
     @property
     def slot_samples(self) -> int:
         return self.slot_symbols * (self.fft_size + self.cp)
 
-    @cached_property
-    def bins(self) -> np.ndarray:
-        """FFT bin of each subcarrier; the frequency subcarriers // 2 is the carrier's."""
-        return (np.arange(self.subcarriers) - self.subcarriers // 2) % self.fft_size
-
     def modulate(self, grid: np.ndarray) -> np.ndarray:
-        """complex64 [n, subcarriers] to samples [n * (fft_size + cp)]; unitary, so energies stay as they are."""
-        spectrum = np.zeros((grid.shape[0], self.fft_size), np.complex64)
-        spectrum[:, self.bins] = grid
+        """complex64 [n, subcarriers] to samples [n * (fft_size + cp)]; unitary, so energies stay as they are.
+
+        Subcarrier subcarriers // 2 is at the carrier's frequency.
+        """
+        spectrum, below = np.zeros((grid.shape[0], self.fft_size), np.complex64), self.subcarriers // 2
+        spectrum[:, self.fft_size - below :] = grid[:, :below]
+        spectrum[:, : self.subcarriers - below] = grid[:, below:]
         body = np.fft.ifft(spectrum, axis=1, norm="ortho")
         return np.concatenate([body[:, self.fft_size - self.cp :], body], axis=1).reshape(-1)
 
     def demodulate(self, samples: np.ndarray) -> np.ndarray:
         """Samples [n * (fft_size + cp)] to complex64 [n, subcarriers]; unitary."""
         body = samples.reshape(-1, self.fft_size + self.cp)[:, self.cp :]
-        return np.fft.fft(body, axis=1, norm="ortho")[:, self.bins]
+        return self._used(np.fft.fft(body, axis=1, norm="ortho"))
+
+    def _used(self, spectrum: np.ndarray) -> np.ndarray:
+        below = self.subcarriers // 2
+        parts = [spectrum[:, self.fft_size - below :], spectrum[:, : self.subcarriers - below]]
+        return np.concatenate(parts, axis=1)
 
     def response(self, received: Received) -> np.ndarray:
         """The true gain of each resource element: complex64 [n, subcarriers].
@@ -98,12 +117,16 @@ class ResourceGrid:
         gain = np.ascontiguousarray(received.gain, np.complex64).reshape(-1)
         taps, hold, used = impulse_response(received)
         symbols = received.symbols.size // (self.fft_size + self.cp)
-        mean = _mean_response(taps, hold, used, gain, symbols, self.fft_size, self.cp)
-        folded = np.zeros((symbols, self.fft_size), np.complex64)
+        if len(taps) == 1 and gain.size == 1:
+            mean = gain * taps  # the same for every OFDM symbol
+        else:
+            mean = _mean_response(taps, hold, used, gain, symbols, self.fft_size, self.cp)
+        folded = np.zeros((len(mean), self.fft_size), np.complex64)
         for begin in range(0, mean.shape[1], self.fft_size):  # a channel beyond the FFT aliases, as the DFT has it
             part = mean[:, begin : begin + self.fft_size]
             folded[:, : part.shape[1]] += part
-        return np.fft.fft(folded, axis=1)[:, self.bins]
+        response = self._used(np.fft.fft(folded, axis=1))
+        return np.broadcast_to(response, (symbols, self.subcarriers)) if len(mean) == 1 else response
 
     def noise(self, received: Received) -> np.ndarray:
         """Noise variance of each OFDM symbol: float32 [n]; the mean over its FFT window."""
@@ -274,10 +297,10 @@ class OfdmModulator(OfdmSettings):
         frames, grid = symbols.size // self.frame_symbols, self.grid
         filler = np.broadcast_to(self._filler, (frames, self._filler.size))
         data = np.concatenate([symbols.reshape(frames, self.frame_symbols), filler], axis=1)
-        slots = np.empty((frames * self.frame_slots, *grid.is_pilot.shape), np.complex64)
-        slots[:, ~grid.is_pilot] = data.reshape(slots.shape[0], grid.data_per_slot)
-        slots[:, grid.is_pilot] = grid.pilots
-        return grid.modulate(slots.reshape(-1, self.subcarriers))
+        count = frames * self.frame_slots
+        pilots = np.broadcast_to(grid.pilots, (count, grid.pilots.size))
+        slots = np.concatenate([data.reshape(count, grid.data_per_slot), pilots], axis=1)
+        return grid.modulate(np.take(slots, grid.order, axis=1).reshape(-1, self.subcarriers))
 
 
 class OfdmDemodulator(OfdmSettings):
@@ -303,17 +326,17 @@ class OfdmDemodulator(OfdmSettings):
             if given not in (1, size):
                 raise ValueError(f"{what} has {given} values for {size} samples; it is a scalar or one each.")
         slots, frames = size // grid.slot_samples, size // self.frame_samples
-        shape = (slots, *grid.is_pilot.shape)
+        shape = (slots, grid.is_pilot.size)
         y = grid.demodulate(received.symbols).reshape(shape)
         gain = grid.response(received).reshape(shape)
         noise = np.broadcast_to(grid.noise(received)[:, None], (slots * grid.slot_symbols, grid.subcarriers))
         noise = noise.reshape(shape)
 
         def data(state: np.ndarray) -> np.ndarray:
-            whole = state[:, ~grid.is_pilot].reshape(frames, self.frame_slots * grid.data_per_slot)
+            whole = np.take(state, grid.data_places, axis=1).reshape(frames, self.frame_slots * grid.data_per_slot)
             return whole[:, : self.frame_symbols].reshape(-1)
 
         def pilots(state: np.ndarray) -> np.ndarray:
-            return state[:, grid.is_pilot].reshape(-1)
+            return np.take(state, grid.pilot_places, axis=1).reshape(-1)
 
         return Received(data(y), data(gain), data(noise)), Received(pilots(y), pilots(gain), pilots(noise))

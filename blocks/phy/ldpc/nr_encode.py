@@ -13,78 +13,91 @@ from lgvsc_flow.blocks.phy.ldpc.nr_code import CORE_ROWS
 __all__ = ["nr_encode"]
 
 
+# Vector loops of a length that is a multiple of this have no remainder; what they write beyond a block's z bytes is
+# written over by the next block, or lies in the padding at the end of a buffer.
+STRIDE = 32
+
+
 @njit(nogil=True, cache=True)
 def _add(total: np.ndarray, twice: np.ndarray, places: np.ndarray, start: int, stop: int) -> None:
     """total ^= the runs of `twice` that begin at places[start:stop], four at a time."""
-    z = total.size
+    size = total.size
     i = start
     while i + 4 <= stop:
-        a = twice[places[i] : places[i] + z]
-        b = twice[places[i + 1] : places[i + 1] + z]
-        c = twice[places[i + 2] : places[i + 2] + z]
-        d = twice[places[i + 3] : places[i + 3] + z]
-        for r in range(z):
+        a = twice[places[i] : places[i] + size]
+        b = twice[places[i + 1] : places[i + 1] + size]
+        c = twice[places[i + 2] : places[i + 2] + size]
+        d = twice[places[i + 3] : places[i + 3] + size]
+        for r in range(size):
             total[r] ^= a[r] ^ b[r] ^ c[r] ^ d[r]
         i += 4
     while i < stop:
-        a = twice[places[i] : places[i] + z]
-        for r in range(z):
+        a = twice[places[i] : places[i] + size]
+        for r in range(size):
             total[r] ^= a[r]
         i += 1
 
 
 @njit(nogil=True, cache=True)
-def _put_twice(twice: np.ndarray, at: int, block: np.ndarray) -> None:
+def _put_twice(twice: np.ndarray, at: int, z: int, block: np.ndarray) -> None:
     """A block kept twice in a row makes each of its rotations one straight run."""
-    z = block.size
-    first, second = twice[2 * at : 2 * at + z], twice[2 * at + z : 2 * (at + z)]
-    for r in range(z):
+    size = block.size
+    first = twice[at : at + size]
+    for r in range(size):
         first[r] = block[r]
+    second = twice[at + z : at + z + size]
+    for r in range(size):
         second[r] = block[r]
 
 
 @njit(nogil=True, cache=True)
 def _encode(
-    words: np.ndarray, z: int, core: int, turn: int, starts: np.ndarray, bounds: np.ndarray, places: np.ndarray
+    words: np.ndarray, z: int, turn: int, starts: np.ndarray, bounds: np.ndarray, places: np.ndarray
 ) -> np.ndarray:
     rows = starts.size - 1
     frames, k = words.shape
     n = k + rows * z
-    coded = np.zeros((frames, n), np.uint8)
-    twice = np.empty(2 * (k + core * z), np.uint8)
-    total = np.empty(z, np.uint8)
+    size = (z + STRIDE - 1) // STRIDE * STRIDE
+    coded = np.empty(frames * n + size, np.uint8)
+    twice = np.zeros(2 * (k + CORE_ROWS * z) + size, np.uint8)
+    sums = np.empty((CORE_ROWS, size), np.uint8)
+    turned = np.zeros(2 * z + size, np.uint8)
     for f in range(frames):
-        word, sent = coded[f], words[f]
+        word, sent = coded[f * n :], words[f]
         for i in range(k):
             word[i] = sent[i]
         for at in range(0, k, z):
-            _put_twice(twice, at, sent[at : at + z])
-        # The core rows' sums go where the parity bits will be, one block later; the last one goes first.
-        for i in range(core):
-            at = k + (i + 1) % core * z
-            _add(word[at : at + z], twice, places, starts[i], bounds[i])
+            _put_twice(twice, 2 * at, z, word[at : at + size])
+        for i in range(CORE_ROWS):
+            total = sums[i]
+            for r in range(size):
+                total[r] = 0
+            _add(total, twice, places, starts[i], bounds[i])
         # The first parity column has three entries, two of them alike: the sum of all sums is it, turned by the third.
-        head, one, two, three = word[k : k + z], word[k + z :], word[k + 2 * z :], word[k + 3 * z :]
-        for r in range(z):
-            total[r] = head[r] ^ one[r] ^ two[r] ^ three[r]
-        turned = word[k + turn : k + z]
-        for r in range(z - turn):
-            turned[r] = total[r]
-        rest = total[z - turn :]
-        for r in range(turn):
-            head[r] = rest[r]
-        _put_twice(twice, k, head)
-        for i in range(core - 1):
-            at = k + (i + 1) * z
-            block, before = word[at : at + z], word[at - z : at]
+        head, a, b, c, d = word[k : k + size], sums[0], sums[1], sums[2], sums[3]
+        for r in range(size):
+            head[r] = a[r] ^ b[r] ^ c[r] ^ d[r]
+        _put_twice(turned, 0, z, head)
+        source = turned[z - turn : z - turn + size]
+        for r in range(size):
+            head[r] = source[r]
+        _put_twice(twice, 2 * k, z, head)
+        for i in range(CORE_ROWS - 1):
+            total, before = sums[i], twice[2 * (k + i * z) : 2 * (k + i * z) + size]
             if i > 0:
-                for r in range(z):
-                    block[r] ^= before[r]
-            _add(block, twice, places, bounds[i], bounds[i] + (places[bounds[i]] // (2 * z) == k // z))
-            _put_twice(twice, at, block)
-        for i in range(core, rows):
-            _add(word[k + i * z : k + (i + 1) * z], twice, places, starts[i], bounds[i])
-    return coded
+                for r in range(size):
+                    total[r] ^= before[r]
+            _add(total, twice, places, bounds[i], bounds[i] + (places[bounds[i]] // (2 * z) == k // z))
+            block = word[k + (i + 1) * z : k + (i + 1) * z + size]
+            for r in range(size):
+                block[r] = total[r]
+            _put_twice(twice, 2 * (k + (i + 1) * z), z, total)
+        for i in range(CORE_ROWS, rows):
+            block = word[k + i * z : k + i * z + size]
+            for r in range(size):
+                block[r] = 0
+            _add(block, twice, places, starts[i], bounds[i])
+    return coded[: frames * n].reshape(frames, n)
 
 
 @cache
@@ -115,4 +128,4 @@ def nr_encode(words: np.ndarray, code: LdpcCode) -> np.ndarray:
         raise ValueError(f"{code.name} encodes words [frames, {code.k}], got {list(words.shape)}.")
     words = np.ascontiguousarray(words, np.uint8)
     turn, bounds, places = _plan(code)
-    return _encode(words, code.z, CORE_ROWS, turn, code.starts, bounds, places)
+    return _encode(words, code.z, turn, code.starts, bounds, places)

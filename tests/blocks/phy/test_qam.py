@@ -5,7 +5,7 @@ from lgvsc_flow.blocks.phy import QamDemodulator, QamModulator
 from lgvsc_flow.blocks.phy.qam import ORDERS, constellation, modulate
 from lgvsc_flow.errors import BlockError, SettingError
 from lgvsc_flow.items import Received
-from lgvsc_flow.testing import run_block
+from lgvsc_flow.testing import assert_chunking_invariant, run_block
 
 
 def received(symbols, gain=1.0, noise_variance=1.0):
@@ -36,6 +36,13 @@ def test_every_label_has_its_point(order, symbols):
     assert np.array_equal(modulate(bits, order), constellation(order)[labels])
     assert np.array_equal(modulate(np.repeat(bits, 2)[::2], order), constellation(order)[labels])
     assert np.array_equal(modulate(bits | 0xFE, order), constellation(order)[labels])
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_the_cut_into_bursts_changes_nothing(order):
+    m = order.bit_length() - 1
+    bits = np.random.default_rng(2).integers(0, 2, 200 * m, np.uint8)
+    assert_chunking_invariant(QamModulator(order=order), bits, unit=m)
 
 
 def test_empty_bursts():

@@ -15,11 +15,13 @@ import numpy as np
 from lgvsc_flow.block import Block
 from lgvsc_flow.check import problems
 from lgvsc_flow.errors import WiringError
-from lgvsc_flow.items import type_name
 from lgvsc_flow.ports import BoundPort, In, Out
 from lgvsc_flow.probe import Probe
+from lgvsc_flow.wiring import end_of, free_name
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from lgvsc_flow.engines import Execution
     from lgvsc_flow.run import Run
     from lgvsc_flow.running import Running
@@ -47,6 +49,7 @@ class Graph:
         self.nx: nx.MultiDiGraph = nx.MultiDiGraph(name=name)
         self._open: dict[str, BoundPort] = {}
         self._inner: list[Graph] = []
+        self._outer = ""
         self._ending = threading.Event()
 
     def open(self, **ports: BoundPort) -> Graph:
@@ -93,9 +96,10 @@ class Graph:
 
     def add(self, block: Block) -> Block:
         """Add a block; one without a name is called after its class, with a number where that is taken."""
+        self._own()
         if block not in self.nx:
             if not block.name:
-                block.name = _free(type(block).__name__, {b.name for b in self.nx.nodes})
+                block.name = free_name(type(block).__name__, {b.name for b in self.nx.nodes})
             self.nx.add_node(block)
         return block
 
@@ -103,14 +107,25 @@ class Graph:
         """Take in a composite: its blocks and wires become this graph's, under its name."""
         if composite is self:
             raise TypeError(f"graph '{self.name}' cannot contain itself")
+        self._own()
         if composite not in self._inner:
-            composite.name = _free(composite.name, {g.name for g in self._inner})
+            if composite._outer:
+                raise TypeError(f"graph '{composite.name}' already stands in graph '{composite._outer}'; build another")
+            composite._outer = self.name
+            composite.name = free_name(composite.name, {g.name for g in self._inner})
             self._inner.append(composite)
             for block in composite.blocks:
                 block.name = f"{composite.name}/{block.name}"
             self.nx.add_nodes_from(composite.nx.nodes)
             self.nx.add_edges_from(composite.nx.edges(data=True))
         return composite
+
+    def _own(self) -> None:
+        if self._outer:
+            raise TypeError(
+                f"graph '{self.name}' stands in graph '{self._outer}' and cannot change; wire it before, "
+                "or wire its blocks there"
+            )
 
     def connect(self, *chain: Block | BoundPort | Graph) -> None:
         """Wire a chain: each element's output to the next one's input.
@@ -121,13 +136,14 @@ class Graph:
         Raises:
             TypeError: an element is no block, composite or port, or a port must be named.
         """
+        self._own()
         if len(chain) < 2:
             raise TypeError("connect takes at least two blocks or ports")
         for element in chain:
             if isinstance(element, Graph):
                 self.include(element)
         for left, right in itertools.pairwise(chain):
-            sender, taker = _end(left, Out), _end(right, In)
+            sender, taker = end_of(left, Out), end_of(right, In)
             self.add(sender.block)
             self.add(taker.block)
             self.nx.add_edge(sender.block, taker.block, sender=sender.port, taker=taker.port)
@@ -242,25 +258,15 @@ class Graph:
 
     def results(self) -> dict[str, dict[str, float]]:
         """What the sinks measured: their public numbers, settings aside, by block name."""
-        found = {}
-        for block in self.nx.nodes:
-            if not block.outputs():
-                kind = type(block)
-                public = [n for n in dict.fromkeys((*vars(block), *dir(kind))) if not n.startswith("_")]
-                measured = [n for n in public if n not in block.settings and not hasattr(Block, n)]
-                values = {n: getattr(block, n, None) for n in measured}
-                found[block.name] = {n: v for n, v in values.items() if isinstance(v, int | float)}
-        return found
+        from lgvsc_flow.results import measured
+
+        return {block.name: measured(block) for block in self.blocks if not block.outputs()}
 
     def to_mermaid(self) -> str:
-        """The graph as Mermaid flowchart text."""
-        ids = {block: f"b{i}" for i, block in enumerate(self.nx.nodes)}
-        lines = ["flowchart LR"]
-        lines += [f'  {ids[block]}["{block.name}"]' for block in self.nx.nodes]
-        lines += [
-            f"  {ids[s.block]} -->|{s.port.name}: {type_name(s.port.kind)}| {ids[t.block]}" for s, t in self.wires()
-        ]
-        return "\n".join(lines)
+        """The graph as Mermaid flowchart text, wires labelled with type and size, composites framed."""
+        from lgvsc_flow.mermaid import mermaid
+
+        return mermaid(self)
 
     def save(self, path: str | Path) -> None:
         """Write the graph to a YAML file; see `lgvsc_flow.files`."""
@@ -275,40 +281,8 @@ class Graph:
 
         return load(path, changes)
 
-    def draw(self, path: str | Path) -> None:
-        """Draw the graph with matplotlib; the file's ending decides the format (svg, png, pdf)."""
+    def draw(self, path: str | Path | None = None) -> Figure:
+        """Draw the graph with matplotlib; the ending of `path` decides the format (svg, png, pdf)."""
         from lgvsc_flow.draw import draw
 
-        draw(self, path)
-
-
-def _free(name: str, taken: set[str]) -> str:
-    """The name, with a number behind it where it is taken."""
-    number, free = 1, name
-    while free in taken:
-        number += 1
-        free = f"{name}-{number}"
-    return free
-
-
-def _end(end: Block | BoundPort | Graph, direction: type[In] | type[Out]) -> BoundPort:
-    """The port that an element of a chain stands for."""
-    word = "input" if direction is In else "output"
-    if isinstance(end, BoundPort):
-        if isinstance(end.port, direction):
-            return end
-        if direction is In:
-            raise TypeError(f"{end} is not an input")
-        end = end.block
-    if isinstance(end, Block):
-        label, ports = end.label, {p.name: BoundPort(end, p) for p in end.ports.values()}
-    elif isinstance(end, Graph):
-        label, ports = end.name, end.ports
-    else:
-        raise TypeError(f"connect takes blocks, composites and ports, got {type(end).__name__} {end!r}")
-    fitting = {name: p for name, p in ports.items() if isinstance(p.port, direction)}
-    if len(fitting) == 1:
-        return next(iter(fitting.values()))
-    if not fitting:
-        raise TypeError(f"{label} has no {word}")
-    raise TypeError(f"{label} has {len(fitting)} {word}s, name one: {', '.join(f'.{name}' for name in fitting)}")
+        return draw(self, path)

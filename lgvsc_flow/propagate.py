@@ -93,7 +93,7 @@ def _leaving(
     chain = _chain(out, arriving)
     found, known = [], None
     try:
-        known = evaluate(out.shape, partial(_value, block, dims))
+        known = evaluate(out.shape, partial(known_size, block, dims))
     except ShapeError as error:
         problem = f"{name}: its size {out.shape} does not come out: {error}."
         found.append(f"{problem} Sizes from the source: {', '.join(chain)}." if chain else problem)
@@ -147,7 +147,8 @@ def _balance(block: Block, arriving: list[_Arriving], balance: nx.Graph) -> list
     return found
 
 
-def _value(block: Block, dims: dict[str, int], name: str) -> int | None:
+def known_size(block: Block, dims: dict[str, int], name: str) -> int | None:
+    """The value of a name in a shape: a whole-numbered setting of the block, else what its inputs' sizes say."""
     try:
         return index(getattr(block, name, None))  # type: ignore[arg-type]
     except TypeError:
@@ -161,7 +162,7 @@ def _bind(block: Block, arriving: list[_Arriving]) -> tuple[dict[str, int], list
     """
     dims: dict[str, int] = {}
     found: list[str] = []
-    lookup = partial(_value, block, dims)
+    lookup = partial(known_size, block, dims)
     waiting = [a for a in arriving if a.size is not None]
     while waiting:
         unknown = [sum(lookup(n) is None for n in _names(a.port)) for a in waiting]

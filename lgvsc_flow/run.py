@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from io import StringIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.table import Table
+if TYPE_CHECKING:
+    from rich.table import Table
 
 __all__ = ["BlockStats", "Change", "Run", "WireStats"]
 
@@ -84,6 +84,8 @@ class Run:
 
     def table(self) -> str:
         """The counters as text, the bottleneck marked."""
+        from rich.console import Console
+
         text = StringIO()
         Console(width=120, file=text).print(self.rich_table())
         return text.getvalue() + "".join(f"{note}\n" for note in self.notes)
@@ -94,6 +96,8 @@ class Run:
         Percentages are shares of the run's time; `on its wires` are items waiting at the block's inputs, now or in
         the mean, of how many they can hold.
         """
+        from rich.table import Table
+
         table = Table(title=f"{self.graph}: {self.elapsed_s:.1f} s, {self.engine}")
         table.add_column("block", overflow="fold")
         for column in ("items", "items/s", "elements/s", "working", "waits in", "waits out", "on its wires"):

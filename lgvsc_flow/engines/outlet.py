@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lgvsc_flow.items import ArrayType, broken, mismatch, size
+from lgvsc_flow.propagate import known_size
 from lgvsc_flow.shapes import ShapeError, evaluate, solve
 
 if TYPE_CHECKING:
@@ -77,11 +79,7 @@ class Outlet:
     def _expected(self, given: tuple[int, ...]) -> int | None:
         """The size that the port's shape gives for inputs of these sizes; None where it says nothing about them."""
         names: dict[str, int] = {}
-
-        def lookup(name: str) -> int | None:
-            value = getattr(self.block, name, None)
-            return value if isinstance(value, int) else names.get(name)
-
+        lookup = partial(known_size, self.block, names)
         try:
             for port, count in zip(self.block.inputs(), given, strict=False):
                 found = solve(port.shape, count, lookup)

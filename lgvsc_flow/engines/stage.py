@@ -10,6 +10,8 @@ from inspect import isgeneratorfunction
 from time import perf_counter
 from typing import Any
 
+import numpy as np
+
 from lgvsc_flow.block import Block
 from lgvsc_flow.engines.control import Control, HaltedError
 from lgvsc_flow.engines.outlet import ItemError, Outlet
@@ -19,7 +21,8 @@ from lgvsc_flow.items import describe, size, type_name
 
 __all__ = ["Stage"]
 
-TURN = 16  # items that a source sends before the inline engine looks at the other blocks
+TURN = 16  # items that a source sends before the inline engine looks at the other blocks; large ones count as more,
+LARGE_BYTES = 1 << 16  # so that what is under way stays in the cache
 _END = object()
 Items = tuple[Any, ...]
 
@@ -166,7 +169,7 @@ class Stage:
         """Send what a generator gives; it is closed before the block is stopped, whatever happens."""
         source = not self.inputs
         iterator = iter(()) if result is None else iter(result)
-        turn = Wait(self, None)  # always ready in a source
+        turn, sent = Wait(self, None), 0  # always ready in a source
         try:
             while not source or self.control.may_send(self.items):
                 out = self._call(next, iterator, _END, given=given, during=during)
@@ -184,7 +187,9 @@ class Stage:
                         wire.put(item)
                 if source:
                     self.items += 1
-                    if self.items % TURN == 0:
+                    sent += 1 + (out.nbytes // LARGE_BYTES if isinstance(out, np.ndarray) else 0)
+                    if sent >= TURN:
+                        sent = 0
                         yield turn
         finally:
             if isinstance(iterator, Generator):

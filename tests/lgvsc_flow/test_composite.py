@@ -85,3 +85,16 @@ def test_open_ports_are_attributes_and_must_exist():
     several.open(first=split.first, second=split.second)
     with pytest.raises(TypeError, match=r"several has 2 outputs, name one: \.first, \.second"):
         Graph().connect(several, Invert())
+
+
+def test_a_composite_stands_in_one_graph_and_cannot_change_then():
+    part = twice()
+    graph = Graph("link")
+    graph.include(part)
+    graph.include(part)
+    with pytest.raises(TypeError, match=r"^graph 'twice' already stands in graph 'link'; build another$"):
+        Graph("other").include(part)
+    with pytest.raises(TypeError, match=r"^graph 'twice' stands in graph 'link' and cannot change; wire it before, or "):
+        part.connect(Invert(), Invert())
+    with pytest.raises(TypeError, match="cannot change"):
+        part.add(Invert())

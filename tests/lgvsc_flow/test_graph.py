@@ -211,8 +211,8 @@ def test_mermaid_and_names():
         '  b0["Source"]',
         '  b1["Invert"]',
         '  b2["Invert-2"]',
-        "  b0 -->|bits: Bits| b1",
-        "  b1 -->|flipped: Bits| b2",
+        '  b0 -->|"bits: Bits[64]"| b1',
+        '  b1 -->|"flipped: Bits[64]"| b2',
     ]
     assert graph["Invert-2"] is graph.blocks[2]
     with pytest.raises(KeyError, match="graph 'two' has no block 'Sink'"):

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from lgvsc_flow import In, Out, setting
-from lgvsc_flow.blocks.phy.ofdm import OfdmSettings, ResourceGrid
+from lgvsc_flow.blocks.phy.ofdm import OfdmSettings
+from lgvsc_flow.blocks.phy.resource_grid import ResourceGrid
 from lgvsc_flow.errors import SettingError
 from lgvsc_flow.items import Received
 

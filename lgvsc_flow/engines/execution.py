@@ -11,6 +11,7 @@ import networkx as nx
 from lgvsc_flow.engines.control import Control
 from lgvsc_flow.engines.deadlock import Growth
 from lgvsc_flow.engines.inline import run_inline
+from lgvsc_flow.engines.memory import keep_freed_memory
 from lgvsc_flow.engines.stage import Stage
 from lgvsc_flow.engines.threads import run_threads
 from lgvsc_flow.engines.watch import watch
@@ -74,6 +75,7 @@ class Execution:
                 self._sample()
                 show(self.snapshot())
 
+        keep_freed_memory()
         started: list[Stage] = []
         failure: BaseException | None = None
         self._began = perf_counter()

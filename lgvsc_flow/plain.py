@@ -21,7 +21,8 @@ class _Loader(yaml.SafeLoader):
         self.aliases: list[str] = []
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        alias = self.peek_event() if self.check_event(yaml.AliasEvent) else None
+        events: Any = self  # PyYAML's parser has no types
+        alias = events.peek_event() if events.check_event(yaml.AliasEvent) else None
         node = super().compose_node(parent, index)
         if alias is not None and not isinstance(node, yaml.ScalarNode):
             line = alias.start_mark.line + 1

@@ -219,7 +219,13 @@ def mismatch(item: object, kind: ItemType) -> str | None:
 def broken(item: object) -> int:
     """How many values of an array or `Received` item are NaN or infinite."""
     arrays = (item,) if isinstance(item, np.ndarray) else vars(item).values() if isinstance(item, Received) else ()
-    return sum(a.size - int(np.count_nonzero(np.isfinite(a))) for a in map(np.asarray, arrays) if a.dtype.kind in "fc")
+    return sum(_broken(a) for a in map(np.asarray, arrays) if a.dtype.kind in "fc")
+
+
+def _broken(values: np.ndarray) -> int:
+    # Complex numbers as pairs of real ones: NumPy looks at those three times as fast.
+    parts = np.ascontiguousarray(values).reshape(-1).view(values.real.dtype)
+    return 0 if np.isfinite(parts).all() else values.size - int(np.count_nonzero(np.isfinite(values)))
 
 
 def nbytes(item: object) -> int:

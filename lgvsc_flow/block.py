@@ -78,6 +78,7 @@ class Block:
     name: str = ""
     rng: np.random.Generator = dataclasses.field(init=False)
     _changes: deque[dict[str, Any]] | None = dataclasses.field(default=None, init=False)
+    _home: Any = dataclasses.field(default=None, init=False)  # the graph to which it was added first
 
     work: ClassVar[Callable[..., Any]]
     work_batch: ClassVar[Callable[..., Any]]

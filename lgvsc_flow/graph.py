@@ -49,7 +49,7 @@ class Graph:
         self.nx: nx.MultiDiGraph = nx.MultiDiGraph(name=name)
         self._open: dict[str, BoundPort] = {}
         self._inner: list[Graph] = []
-        self._outer = ""
+        self._outer: Graph | None = None
         self._ending = threading.Event()
 
     def open(self, **ports: BoundPort) -> Graph:
@@ -100,6 +100,7 @@ class Graph:
         if block not in self.nx:
             if not block.name:
                 block.name = free_name(type(block).__name__, {b.name for b in self.nx.nodes})
+            block._home = block._home or self
             self.nx.add_node(block)
         return block
 
@@ -108,10 +109,12 @@ class Graph:
         if composite is self:
             raise TypeError(f"graph '{self.name}' cannot contain itself")
         self._own()
-        if composite not in self._inner:
-            if composite._outer:
-                raise TypeError(f"graph '{composite.name}' already stands in graph '{composite._outer}'; build another")
-            composite._outer = self.name
+        if composite._outermost() is not self:
+            if composite._outer is not None:
+                raise TypeError(
+                    f"graph '{composite.name}' already stands in graph '{composite._outer.name}'; build another"
+                )
+            composite._outer = self
             composite.name = free_name(composite.name, {g.name for g in self._inner})
             self._inner.append(composite)
             for block in composite.blocks:
@@ -120,10 +123,13 @@ class Graph:
             self.nx.add_edges_from(composite.nx.edges(data=True))
         return composite
 
+    def _outermost(self) -> Graph:
+        return self if self._outer is None else self._outer._outermost()
+
     def _own(self) -> None:
-        if self._outer:
+        if self._outer is not None:
             raise TypeError(
-                f"graph '{self.name}' stands in graph '{self._outer}' and cannot change; wire it before, "
+                f"graph '{self.name}' stands in graph '{self._outer.name}' and cannot change; wire it before, "
                 "or wire its blocks there"
             )
 
@@ -142,6 +148,10 @@ class Graph:
         for element in chain:
             if isinstance(element, Graph):
                 self.include(element)
+            elif isinstance(element, BoundPort):
+                whole = element.block._home and element.block._home._outermost()
+                if whole is not None and whole is not self and whole._open:
+                    self.include(whole)  # a port of a composite stands for the composite
         for left, right in itertools.pairwise(chain):
             sender, taker = end_of(left, Out), end_of(right, In)
             self.add(sender.block)

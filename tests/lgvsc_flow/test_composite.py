@@ -98,3 +98,14 @@ def test_a_composite_stands_in_one_graph_and_cannot_change_then():
         part.connect(Invert(), Invert())
     with pytest.raises(TypeError, match="cannot change"):
         part.add(Invert())
+
+
+def test_a_port_of_a_composite_brings_the_whole_of_it():
+    source, compare, part = Source(), Compare(), nested()
+    graph = Graph("link")
+    graph.connect(source, part.bits)
+    graph.connect(part.flipped, compare.a)
+    graph.connect(source, compare.b)
+    graph.run()
+    assert len(graph.blocks) == 5
+    assert compare.differing == 20 * 64

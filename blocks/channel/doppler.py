@@ -146,14 +146,14 @@ class JakesChannel(Block):
     The same stream cut into other bursts meets the same fading.
     """
 
-    symbols = In(Symbols, "n", finite=True)
-    received = Out(Received, "n")
+    symbols = In(Symbols, "n", finite=True, sample_rate="{symbol_rate_hz:.10g} Hz")
+    received = Out(Received, "n", sample_rate="{symbol_rate_hz:.10g} Hz")
 
     esn0_db: float = setting(
         10.0, ge=-100, le=100, unit="dB", doc="average symbol energy over noise density", live=True
     )
     doppler_hz: float = setting(100.0, ge=0, unit="Hz", doc="maximum Doppler shift: speed over wavelength")
-    symbol_rate_hz: float = setting(1e6, gt=0, unit="Hz", doc="symbols per second")
+    symbol_rate_hz: float = setting(1e6, gt=0, unit="Hz", doc="symbols per second; inside OFDM, samples")
     coherence: int = setting(1, ge=1, unit="symbols", doc="the gain is held for these")
     k_factor_db: float | None = setting(None, ge=-60, le=60, unit="dB", doc="line of sight over scattered; None: none")
     los_doppler: float = setting(0.7, ge=-1, le=1, doc="Doppler shift of the line of sight over doppler_hz")

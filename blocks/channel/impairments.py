@@ -64,8 +64,8 @@ class CarrierFrequencyOffset(Block):
     from pilots (`ChannelEstimator`). When the offset changes in a running graph, the phase goes on without a jump.
     """
 
-    received = In(Received, "n")
-    turned = Out(Received, "n")
+    received = In(Received, "n", sample_rate="{sample_rate_hz:.10g} Hz")
+    turned = Out(Received, "n", sample_rate="{sample_rate_hz:.10g} Hz")
 
     offset_hz: float = setting(0.0, unit="Hz", doc="carrier of the transmitter minus that of the receiver", live=True)
     sample_rate_hz: float = setting(15.36e6, gt=0, unit="Hz")
@@ -98,8 +98,8 @@ class PhaseNoise(Block):
     for characterization, IEEE Transactions on Circuits and Systems I 47 (5), 2000.
     """
 
-    received = In(Received, "n")
-    turned = Out(Received, "n")
+    received = In(Received, "n", sample_rate="{sample_rate_hz:.10g} Hz")
+    turned = Out(Received, "n", sample_rate="{sample_rate_hz:.10g} Hz")
 
     linewidth_hz: float = setting(100.0, ge=0, unit="Hz", doc="full width at half power", live=True)
     sample_rate_hz: float = setting(15.36e6, gt=0, unit="Hz")

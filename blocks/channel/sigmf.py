@@ -116,7 +116,7 @@ class SigmfSink(Block):
         MediaError: the folder is missing or cannot be written, the disk is full, or a sample is NaN or infinite.
     """
 
-    symbols = In(Symbols)
+    symbols = In(Symbols, sample_rate="{sample_rate_hz:.10g} Hz")
 
     path: str | os.PathLike[str] = setting(doc="of either file, or without ending")
     sample_rate_hz: float = setting(gt=0, le=1e12, unit="Hz", doc="samples per second")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from lgvsc_flow.blocks.channel import AwgnChannel, TdlChannel
+from lgvsc_flow.blocks.channel import AwgnChannel, JakesChannel, TdlChannel
 from lgvsc_flow.errors import WiringError
 from lgvsc_flow.graphs.modem import coded, uncoded
 from lgvsc_flow.graphs.ofdm import ofdm
@@ -79,6 +79,9 @@ def test_engines_agree_bit_for_bit():
 def test_two_sample_rates_are_found_before_the_run():
     graph = uncoded(order=4, channel=ofdm(TdlChannel(sample_rate_hz=1e6), **SMALL), n=166)
     with pytest.raises(WiringError, match=r"sample_rate is 960000 Hz \(set by .*\), ofdm/TdlChannel takes 1000000 Hz"):
+        graph.check()
+    graph = uncoded(order=4, channel=ofdm(JakesChannel(symbol_rate_hz=1e6), **SMALL), n=166)
+    with pytest.raises(WiringError, match=r"ofdm/JakesChannel takes 1000000 Hz \(symbol_rate_hz=1000000.0\)"):
         graph.check()
 
 

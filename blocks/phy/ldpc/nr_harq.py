@@ -9,7 +9,7 @@ import numpy as np
 
 from lgvsc_flow.blocks.phy.ldpc.code import LdpcCode
 from lgvsc_flow.blocks.phy.ldpc.decode import decode
-from lgvsc_flow.blocks.phy.ldpc.nr_rate_matching import LLR_MAX, RateMatching, recover
+from lgvsc_flow.blocks.phy.ldpc.nr_rate_matching import RateMatching, recover
 from lgvsc_flow.blocks.phy.ldpc.nr_segmentation import join
 
 __all__ = ["HarqReception", "SoftBuffer", "receive"]
@@ -19,7 +19,7 @@ class SoftBuffer:
     """What a HARQ process keeps of `blocks` transport blocks: the sum of all LLRs received of each coded bit.
 
     `llrs` is float32 [blocks * C, n], in the order of the codeword: 0 where nothing was received, as in the first 2 z
-    bits, which are never sent; `LLR_MAX` at the filler bits, which are known to be 0.
+    bits, which are never sent; infinity at the filler bits, which are known to be 0.
 
     Ref: 3GPP TS 38.212, clause 5.4.2; TS 38.321, clause 5.3.2.2 (combining).
     """
@@ -34,7 +34,7 @@ class SoftBuffer:
         """Forget everything received: the next transmission is of new data."""
         self.rvs = ()
         self.llrs[:] = 0
-        self.llrs[:, self.matching.cut.k_prime : self.matching.cut.k] = LLR_MAX
+        self.llrs[:, self.matching.cut.k_prime : self.matching.cut.k] = np.inf
 
     def add(self, llrs: np.ndarray, rv: int) -> None:
         """Combine one transmission of every block, float32 [blocks * e].

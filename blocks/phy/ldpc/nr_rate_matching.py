@@ -12,10 +12,9 @@ from lgvsc_flow.blocks.phy.ldpc.code import LdpcCode
 from lgvsc_flow.blocks.phy.ldpc.nr_code import BASE_GRAPHS, CORE_ROWS, nr_code
 from lgvsc_flow.blocks.phy.ldpc.nr_segmentation import Segmentation
 
-__all__ = ["LLR_MAX", "RV_COUNT", "RateMatching", "match", "recover"]
+__all__ = ["RV_COUNT", "RateMatching", "match", "recover"]
 
 RV_COUNT = 4
-LLR_MAX = np.float32(1e4)
 
 _STARTS = {1: (0, 17, 33, 56), 2: (0, 13, 25, 43)}
 """Numerators of k0 for redundancy versions 0 to 3; the denominator is N / Z, 66 or 50 (table 5.4.2.1-2)."""
@@ -165,7 +164,6 @@ def _recover(
     llrs: np.ndarray,
     buffer: np.ndarray,
     width: int,
-    limit: np.float32,
     shares: np.ndarray,
     starts: np.ndarray,
     runs: np.ndarray,
@@ -182,7 +180,7 @@ def _recover(
             row = chosen[i * columns : (i + 1) * columns]
             for j in range(columns):
                 value = source[j * width + i]
-                row[j] = min(max(value, -limit), limit) if value == value else np.float32(0)
+                row[j] = value if value == value else np.float32(0)
         filled = 0
         for i in range(starts[r], starts[r + 1]):
             target = word[runs[i, 0] : runs[i, 1]]
@@ -218,7 +216,7 @@ def recover(llrs: np.ndarray, matching: RateMatching, rv: int, buffer: np.ndarra
     """Add the LLRs of one transmission, float32 [blocks * e], to where their bits belong: float32 [blocks * C, n].
 
     What is sent twice adds up, within one transmission and over several (soft combining). NaN counts as an erasure;
-    each LLR is clipped to +-1e4 before it is added.
+    infinities of both signs for one bit leave NaN, which the decoders take for one.
 
     Raises:
         ValueError: the LLRs are not those of the transport blocks that the buffer holds.
@@ -232,4 +230,4 @@ def recover(llrs: np.ndarray, matching: RateMatching, rv: int, buffer: np.ndarra
         )
     if buffer.shape[1] < runs.max():
         raise ValueError(f"redundancy version {rv} needs a buffer of {runs.max()} LLRs per code block.")
-    _recover(np.ascontiguousarray(llrs, np.float32), buffer, matching.bits_per_symbol, LLR_MAX, shares, starts, runs)
+    _recover(np.ascontiguousarray(llrs, np.float32), buffer, matching.bits_per_symbol, shares, starts, runs)

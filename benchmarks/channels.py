@@ -1,20 +1,24 @@
-"""Throughput of the channels and of OFDM on one core, beside plain NumPy of the same models; the ratio comes first.
+"""Throughput of the channels and of OFDM on one core, beside NumPy and GNU Radio; the ratio comes first.
 
     python benchmarks/channels.py [--json out.jsonl] [--repeats 5] [--only OFDM]
 
-Each row runs `work` of a block on one burst, noise drawn anew each time; the peer is the shortest NumPy that does the
-same in single precision. Run it on an idle machine: the load is printed.
+Each row runs `work` of a block on one burst, noise drawn anew each time. NumPy is the shortest program that does the
+same in single precision; GNU Radio's fading models run where it is installed, as flowgraphs of their own, and add no
+noise. Run it on an idle machine: the load is printed.
 """
 
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from measure import Bench
+from measure import Bench, Row, rate
+from runtime import sample
+from runtime_rows import Job
 
 from lgvsc_flow import Block
 from lgvsc_flow.blocks.channel import (
@@ -102,6 +106,25 @@ def tdl_rows(bench: Bench) -> None:
         )
 
 
+def gnuradio_rows(bench: Bench, seconds: float) -> None:
+    """Fading that goes on in time, the gain of each sample its own in GNU Radio."""
+    x = np.ones(BURST, np.complex64)
+    cases: list[tuple[str, Block, int]] = [
+        ("Jakes, 64 sinusoids, each symbol its own gain", JakesChannel(), 1),
+        ("Jakes, 64 sinusoids, 16 symbols a gain", JakesChannel(coherence=16), 1),
+        ("TDL-A, 23 paths of 64 sinusoids, each sample its own taps", TdlChannel(doppler_hz=1500.0, coherence=1), 23),
+        ("TDL-A, 23 paths of 64 sinusoids, taps held for 64 samples", TdlChannel(doppler_hz=1500.0), 23),
+    ]
+    for what, block, paths in cases:
+        if bench.only not in what.lower():
+            continue
+        ready = started(block, bench.rng)
+        ours = rate(lambda ready=ready: ready.work(x), BURST, bench.repeats, time.thread_time)
+        job = Job("GNU Radio", "gnuradio/fading.py", ("--sinusoids", "64", "--paths", str(paths)))
+        found = sample(job, "rate", seconds)
+        bench.rows.append(Row(what, "M samples/s", ours, job.label, found["cpu"] if found else None))
+
+
 def ofdm_rows(bench: Bench) -> None:
     modulator, demodulator = OfdmModulator(), OfdmDemodulator()
     grid, count = modulator.grid, 2 * modulator.frame_symbols
@@ -148,11 +171,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", type=Path, help="write the rows here too, one line of JSON each")
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=1.0, help="CPU seconds of each flowgraph")
     parser.add_argument("--only", default="", help="rows whose name contains this")
     arguments = parser.parse_args()
     bench = Bench(arguments.repeats, arguments.only)
     flat_rows(bench)
     tdl_rows(bench)
+    gnuradio_rows(bench, arguments.seconds)
     ofdm_rows(bench)
     bench.show(arguments.json)
 

@@ -15,6 +15,7 @@ import numpy as np
 from lgvsc_flow import Block, In, Out, setting
 from lgvsc_flow.blocks.channel.doppler import Fading
 from lgvsc_flow.items import Received
+from lgvsc_flow.ports import Demand
 
 __all__ = [
     "CarrierFrequencyOffset",
@@ -25,6 +26,8 @@ __all__ = [
     "rotation",
     "turned",
 ]
+
+ONE_ANTENNA = Demand("1", "the signal is that of {found} antennas (sent by x received by); MimoEqualizer goes before.")
 
 
 def rotation(turns: float, phase: float, first: int, count: int) -> np.ndarray:
@@ -64,7 +67,7 @@ class CarrierFrequencyOffset(Block):
     from pilots (`ChannelEstimator`). When the offset changes in a running graph, the phase goes on without a jump.
     """
 
-    received = In(Received, "n", sample_rate="{sample_rate_hz:.10g} Hz")
+    received = In(Received, "n", antennas=ONE_ANTENNA, sample_rate="{sample_rate_hz:.10g} Hz")
     turned = Out(Received, "n", sample_rate="{sample_rate_hz:.10g} Hz")
 
     offset_hz: float = setting(0.0, unit="Hz", doc="carrier of the transmitter minus that of the receiver", live=True)
@@ -98,7 +101,7 @@ class PhaseNoise(Block):
     for characterization, IEEE Transactions on Circuits and Systems I 47 (5), 2000.
     """
 
-    received = In(Received, "n", sample_rate="{sample_rate_hz:.10g} Hz")
+    received = In(Received, "n", antennas=ONE_ANTENNA, sample_rate="{sample_rate_hz:.10g} Hz")
     turned = Out(Received, "n", sample_rate="{sample_rate_hz:.10g} Hz")
 
     linewidth_hz: float = setting(100.0, ge=0, unit="Hz", doc="full width at half power", live=True)
@@ -123,7 +126,7 @@ class IqImbalance(Block):
     are correlated. Noise of other than the stated distribution makes LLRs worse than they could be.)
     """
 
-    received = In(Received, "n")
+    received = In(Received, "n", antennas=ONE_ANTENNA)
     imbalanced = Out(Received, "n")
 
     amplitude_db: float = setting(0.5, ge=-20, le=20, unit="dB", doc="quadrature over in-phase amplitude", live=True)

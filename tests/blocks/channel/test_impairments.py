@@ -2,15 +2,19 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from lgvsc_flow import Graph
 from lgvsc_flow.blocks.channel import (
     AwgnChannel,
     CarrierFrequencyOffset,
     IqImbalance,
+    MimoChannel,
     PhaseNoise,
     RayleighChannel,
     TdlChannel,
 )
 from lgvsc_flow.blocks.channel.impairments import image_rejection_db, imbalance
+from lgvsc_flow.blocks.phy import QamModulator
+from lgvsc_flow.errors import WiringError
 from lgvsc_flow.items import Received
 from lgvsc_flow.testing import run_block
 
@@ -100,6 +104,13 @@ def test_image_rejection_is_the_closed_form(amplitude_db, phase_deg):
     assert np.allclose(out.symbols.real, scale * tone.real, atol=1e-5)
     quadrature = scale * g * (tone.imag * np.cos(phase) - tone.real * np.sin(phase))
     assert np.allclose(out.symbols.imag, quadrature, atol=1e-5)
+
+
+def test_several_antennas_are_refused_before_the_run():
+    graph = Graph()
+    graph.connect(QamModulator(order=4), MimoChannel(), IqImbalance())
+    with pytest.raises(WiringError, match=r"the signal is that of 2x2 antennas .*; MimoEqualizer goes before"):
+        graph.check()
 
 
 def test_no_imbalance_is_no_change():

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from lgvsc_flow.lazy import exports
 
 if TYPE_CHECKING:
+    from lgvsc_flow.blocks.phy.burst import BurstPad, BurstTrim
     from lgvsc_flow.blocks.phy.convolutional import ConvolutionalEncoder, ViterbiDecoder
     from lgvsc_flow.blocks.phy.crc import CrcAppend, CrcCheck
     from lgvsc_flow.blocks.phy.decision import HardDecision, QamDecision
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = exports(
     __name__,
     {
+        "burst": ["BurstPad", "BurstTrim"],
         "convolutional": ["ConvolutionalEncoder", "ViterbiDecoder"],
         "crc": ["CrcAppend", "CrcCheck"],
         "decision": ["HardDecision", "QamDecision"],

@@ -65,6 +65,15 @@ def test_a_coded_link_over_tdl():
     assert graph["BerMeter"].errors == 0
 
 
+def test_bursts_of_any_size():
+    """QPSK at 30 dB over a steady TDL-E: no errors in bursts that fill no frame."""
+    channel = TdlChannel(profile="TDL-E", esn0_db=30.0, delay_spread_s=0.5 / RATE, sample_rate_hz=RATE)
+    graph = uncoded(order=4, channel=ofdm(channel, receiver="ls", any_size=True, **SMALL), n=1234, count=9)
+    graph.run()
+    assert graph["BerMeter"].bits == 9 * 1234
+    assert graph["BerMeter"].errors == 0
+
+
 def test_engines_agree_bit_for_bit():
     errors = []
     for engine in ("inline", "threads"):

@@ -2,8 +2,8 @@
 
 Two layouts share the arithmetic, so that a codeword decodes to the same bits in either and at every vector width:
 - across: one codeword per byte of the vector; row r of the parity-check matrix is one straight-line piece of code.
-- along: one codeword, the vector runs along the z rows of a circulant. Every touch of a column reads it rotated from one
-  of its two buffers and writes it in the order of the rows to the other; the rotation is never undone.
+- along: one codeword, the vector runs along the z rows of a circulant. Every touch of a column reads it rotated from
+  one of its two buffers and writes it in the order of the rows to the other; the rotation is never undone.
 
 Arrays are given as they lie in memory; the caller answers for all sizes. `width` is in bytes; `degrees` has bit d set
 for every check degree d of the code: each has its own straight-line code.
@@ -11,19 +11,37 @@ for every check degree d of the code: each has its own straight-line code.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from lgvsc_flow.blocks.phy.ldpc.simd import F32, I1, I8, I32, I64, Code, switch
+from lgvsc_flow.blocks.phy.ldpc.simd import F32, I1, I32, I64, Code, switch
 
-__all__ = ["layers_across", "layers_along", "load_across", "parity_along", "quantise", "signs_across", "words_across"]
+__all__ = [
+    "STAMP",
+    "layers_across",
+    "layers_along",
+    "magnitudes",
+    "parity_along",
+    "quantise",
+    "signs_across",
+    "turn_across",
+    "words_across",
+]
 
-LEAST_MAX = 84  # gives messages up to 63
+LEAST_MAX = 84  # becomes 63; a saturated total less a message is still as sure as the strongest message
+# Numba's cache on disk sees changes of the kernels' own files only: what these two generate is told by a digest.
+STAMP = crc32(b"".join((Path(__file__).parent / name).read_bytes() for name in ("checks.py", "simd.py")))
+
+
+def _generated(function: Callable[..., Any]) -> Any:
+    return intrinsic(prefer_literal=True)(function)
 
 
 def _pointers(context: Any, builder: Any, signature: Any, arguments: Sequence[Any]) -> list[Any]:
@@ -84,16 +102,20 @@ def _length(context: Any, builder: Any, signature: Any, arguments: Any, which: i
 
 
 @contextmanager
-def _blocks(code: Code, count: Any) -> Iterator[Any]:
-    """A loop over blocks of 16 elements; the last one overlaps the one before where 16 does not divide `count`."""
+def _blocks(code: Code, count: Any) -> Iterator[tuple[Any, Any]]:
+    """A loop over blocks of 16 elements; the last one overlaps the one before where 16 does not divide `count`.
+
+    Gives the first element of the block, and how many of its elements came before.
+    """
     b = code.builder
-    last = b.sub(count, code.int(16))
-    with code.loop(b.udiv(b.add(count, code.int(15)), code.int(16))) as block:
-        at = b.mul(block, code.int(16))
-        yield b.select(b.icmp_signed("<", last, at), last, at)
+    last = b.sub(count, code.number(16))
+    with code.loop(b.udiv(b.add(count, code.number(15)), code.number(16))) as block:
+        at = b.mul(block, code.number(16))
+        start = b.select(b.icmp_signed("<", last, at), last, at)
+        yield start, b.sub(at, start)
 
 
-@intrinsic(prefer_literal=True)
+@_generated
 def layers_across(
     typing: Any, total: Any, messages: Any, table: Any, degrees: Any, z: Any, mask: Any, width: Any, stamp: Any
 ) -> Any:
@@ -106,21 +128,21 @@ def layers_across(
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         code = Code(builder, lanes)
         total, messages, table, degrees, z, *_ = _pointers(context, builder, signature, arguments)
-        edge = cgutils.alloca_once_value(builder, code.int(0))
+        edge = cgutils.alloca_once_value(builder, code.number(0))
 
         def body(degree: int) -> None:
             start = builder.load(edge)
             with code.loop(z) as r:
-                first = builder.add(start, builder.mul(r, code.int(degree)))
+                first = builder.add(start, builder.mul(r, code.number(degree)))
                 offsets = code.at(table, first, I32)
-                ours = code.at(messages, builder.mul(first, code.int(lanes)))
-                places = [code.at(total, code.word(offsets, code.int(e))) for e in range(degree)]
-                slots = [code.at(ours, code.int(e * lanes)) for e in range(degree)]
+                ours = code.at(messages, builder.mul(first, code.number(lanes)))
+                places = [code.at(total, code.word(offsets, code.number(e))) for e in range(degree)]
+                slots = [code.at(ours, code.number(e * lanes)) for e in range(degree)]
                 found, new = _check(code, [code.load(p) for p in places], [code.load(p) for p in slots])
                 for place, slot, value, message in zip(places, slots, found, new, strict=True):
                     code.store(message, slot)
                     code.store(value, place)
-            builder.store(builder.add(start, builder.mul(z, code.int(degree))), edge)
+            builder.store(builder.add(start, builder.mul(z, code.number(degree))), edge)
 
         with code.loop(_length(context, builder, signature, arguments, 3)) as row:
             switch(code, code.word(degrees, row), degree_set, body)
@@ -129,7 +151,7 @@ def layers_across(
     return types.void(total, messages, table, degrees, types.int64, mask, width, stamp), generate
 
 
-@intrinsic(prefer_literal=True)
+@_generated
 def layers_along(
     typing: Any, columns: Any, messages: Any, table: Any, degrees: Any, z: Any, mask: Any, width: Any, stamp: Any
 ) -> Any:
@@ -143,20 +165,20 @@ def layers_along(
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         code = Code(builder, lanes)
         columns, messages, table, degrees, z, *_ = _pointers(context, builder, signature, arguments)
-        edge = cgutils.alloca_once_value(builder, code.int(0))
-        vectors = builder.udiv(builder.add(z, code.int(lanes - 1)), code.int(lanes))
-        stride = builder.mul(vectors, code.int(lanes))
+        edge = cgutils.alloca_once_value(builder, code.number(0))
+        vectors = builder.udiv(builder.add(z, code.number(lanes - 1)), code.number(lanes))
+        stride = builder.mul(vectors, code.number(lanes))
 
         def body(degree: int) -> None:
             start = builder.load(edge)
-            entries = code.at(table, builder.mul(start, code.int(3)), I32)
-            entry = [[code.word(entries, code.int(3 * e + i)) for i in range(3)] for e in range(degree)]
+            entries = code.at(table, builder.mul(start, code.number(3)), I32)
+            entry = [[code.word(entries, code.number(3 * e + i)) for i in range(3)] for e in range(degree)]
             sources = [code.at(columns, source) for source, _, _ in entry]
             targets = [code.at(columns, target) for _, _, target in entry]
             ours = code.at(messages, builder.mul(start, stride))
-            slots = [code.at(ours, builder.mul(stride, code.int(e))) for e in range(degree)]
+            slots = [code.at(ours, builder.mul(stride, code.number(e))) for e in range(degree)]
             with code.loop(vectors) as vector:
-                at = builder.mul(vector, code.int(lanes))
+                at = builder.mul(vector, code.number(lanes))
                 totals = []
                 for source, (_, turn, _) in zip(sources, entry, strict=True):
                     place = builder.add(at, turn)
@@ -169,7 +191,7 @@ def layers_along(
                     code.store(value, code.at(target, at))
             for target in targets:
                 code.store(code.load(target), code.at(target, z))
-            builder.store(builder.add(start, code.int(degree)), edge)
+            builder.store(builder.add(start, code.number(degree)), edge)
 
         with code.loop(_length(context, builder, signature, arguments, 3)) as row:
             switch(code, code.word(degrees, row), degree_set, body)
@@ -178,24 +200,24 @@ def layers_along(
     return types.void(columns, messages, table, degrees, types.int64, mask, width, stamp), generate
 
 
-@intrinsic(prefer_literal=True)
+@_generated
 def parity_along(typing: Any, columns: Any, table: Any, first: Any, degree: Any, z: Any, width: Any, stamp: Any) -> Any:
-    """Whether the checks of one base row hold: its `degree` entries of `table` begin at `first`; a total <= 0 is a 1."""
+    """Whether the checks of a base row hold: its `degree` entries of `table` begin at `first`; a total <= 0 is a 1."""
     lanes = _literal(width)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         code = Code(builder, lanes)
         columns, table, first, degree, z, *_ = _pointers(context, builder, signature, arguments)
-        vectors = builder.udiv(builder.add(z, code.int(lanes - 1)), code.int(lanes))
+        vectors = builder.udiv(builder.add(z, code.number(lanes - 1)), code.number(lanes))
         failed = cgutils.alloca_once_value(builder, ir.Constant(ir.IntType(lanes), 0))
         odd = cgutils.alloca_once_value(builder, code.splat(0))
-        entries = code.at(table, builder.mul(first, code.int(3)), I32)
+        entries = code.at(table, builder.mul(first, code.number(3)), I32)
         with code.loop(vectors) as vector:
-            at = builder.mul(vector, code.int(lanes))
+            at = builder.mul(vector, code.number(lanes))
             builder.store(code.splat(0), odd)
             with code.loop(degree) as e:
-                entry = builder.mul(e, code.int(3))
-                place = builder.add(at, code.word(entries, builder.add(entry, code.int(1))))
+                entry = builder.mul(e, code.number(3))
+                place = builder.add(at, code.word(entries, builder.add(entry, code.number(1))))
                 wraps = builder.icmp_unsigned(">=", place, z)
                 place = builder.select(wraps, builder.sub(place, z), place)
                 value = code.load(code.at(code.at(columns, code.word(entries, entry)), place))
@@ -203,8 +225,8 @@ def parity_along(typing: Any, columns: Any, table: Any, first: Any, degree: Any,
             broken = code.mask(code.negative(builder.load(odd)))
             # The last vector may have lanes behind z.
             left = builder.sub(z, at)
-            whole = builder.icmp_signed(">=", left, code.int(lanes))
-            excess = builder.select(whole, code.int(0), builder.sub(code.int(lanes), left))
+            whole = builder.icmp_signed(">=", left, code.number(lanes))
+            excess = builder.select(whole, code.number(0), builder.sub(code.number(lanes), left))
             keep = ir.Constant(ir.IntType(lanes), -1)
             keep = builder.lshr(keep, code.resize(excess, lanes))
             builder.store(builder.or_(builder.load(failed), builder.and_(broken, keep)), failed)
@@ -213,52 +235,79 @@ def parity_along(typing: Any, columns: Any, table: Any, first: Any, degree: Any,
     return types.boolean(columns, table, types.int64, types.int64, types.int64, width, stamp), generate
 
 
-@intrinsic
-def quantise(typing: Any, llrs: Any, first: Any, scale: Any, out: Any, count: Any) -> Any:
-    """float32 `llrs` from `first` times `scale` as int8 to `out` [count], count at least 16; see `Code.quantised`."""
+@_generated
+def magnitudes(typing: Any, llrs: Any, first: Any, count: Any) -> Any:
+    """Of float32 `llrs` [first, first + count), count 16 to 2**17: how many are neither 0, infinite nor NaN, times
+    2**40, plus the sum of the upper 19 bits of their patterns without sign."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        code = Code(builder, 64)
+        llrs, first, count = _pointers(context, builder, signature, arguments)
+        source, kind = code.at(llrs, first, F32), ir.VectorType(I32, 16)
+        total, some = (cgutils.alloca_once_value(builder, ir.Constant(kind, [0] * 16)) for _ in range(2))
+
+        def constant(value: int) -> ir.Constant:
+            return ir.Constant(kind, [value] * 16)
+
+        with _blocks(code, count) as (at, repeated):
+            pattern = builder.and_(code.load(code.at(source, at, F32), kind, 4), constant(0x7FFFFFFF))
+            lane = builder.insert_element(constant(0), builder.trunc(repeated, I32), ir.Constant(I32, 0))
+            lane = builder.shuffle_vector(lane, lane, constant(0))
+            fresh = builder.icmp_unsigned(">=", ir.Constant(kind, list(range(16))), lane)
+            known = builder.icmp_unsigned("<", builder.sub(pattern, constant(1)), constant(0x7F7FFFFF))
+            counts = builder.and_(known, fresh)
+            part = builder.select(counts, builder.lshr(pattern, constant(12)), constant(0))
+            builder.store(builder.add(builder.load(total), part), total)
+            builder.store(builder.add(builder.load(some), builder.zext(counts, kind)), some)
+        wide = ir.VectorType(I64, 16)
+        both = builder.add(
+            builder.zext(builder.load(total), wide),
+            builder.shl(builder.zext(builder.load(some), wide), ir.Constant(wide, [40] * 16)),
+        )
+        reduce_type = ir.FunctionType(I64, (wide,))
+        return builder.call(
+            cgutils.get_or_insert_function(builder.module, reduce_type, "llvm.vector.reduce.add.v16i64"), (both,)
+        )
+
+    return types.int64(llrs, types.int64, types.int64), generate
+
+
+@_generated
+def quantise(typing: Any, llrs: Any, first: Any, scale: Any, out: Any, to: Any, count: Any) -> Any:
+    """`count` (at least 16) float32 `llrs` from `first` on, times `scale`, to int8 `out` from `to` on."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         code = Code(builder, 16)
-        llrs, first, scale, out, count = _pointers(context, builder, signature, arguments)
-        source = code.at(llrs, first, F32)
-        with _blocks(code, count) as at:
-            code.store(code.quantised(code.at(source, at, F32), scale), code.at(out, at))
+        llrs, first, scale, out, to, count = _pointers(context, builder, signature, arguments)
+        source, target = code.at(llrs, first, F32), code.at(out, to)
+        with _blocks(code, count) as (at, _):
+            code.store(code.quantised(code.at(source, at, F32), scale), code.at(target, at))
         return context.get_dummy_value()
 
-    return types.void(llrs, types.int64, types.float32, out, types.int64), generate
+    return types.void(llrs, types.int64, types.float32, out, types.int64, types.int64), generate
 
 
-@intrinsic(prefer_literal=True)
-def load_across(
-    typing: Any, llrs: Any, firsts: Any, scales: Any, total: Any, count: Any, width: Any, stamp: Any
-) -> Any:
-    """Codewords into the lanes of total int8 [count, width]: lane i from llrs[firsts[i]] on, times scales[i].
-
-    `firsts` int64 [width], `scales` float32 [width]; count at least 16.
-    """
+@_generated
+def turn_across(typing: Any, rows: Any, total: Any, count: Any, width: Any, stamp: Any) -> Any:
+    """int8 [width, count], count at least 16, to int8 [count, width]."""
     lanes = _literal(width)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         code = Code(builder, lanes)
-        llrs, firsts, scales, total, count, *_ = _pointers(context, builder, signature, arguments)
-        with _blocks(code, count) as at:
-            rows = []
-            for row in range(16):
-                parts = []
-                for lane in range(row, lanes, 16):
-                    first = code.load(code.at(firsts, code.int(lane), I64), I64, 8)
-                    scale = code.load(code.at(scales, code.int(lane), F32), F32, 4)
-                    parts.append(code.quantised(code.at(llrs, builder.add(first, at), F32), scale))
-                rows.append(code.join(parts))
-            start = code.at(total, builder.mul(at, code.int(lanes)))
-            for i, row in enumerate(code.transpose16(rows)):
-                code.store(row, code.at(start, code.int(i * lanes)))
+        rows, total, count, *_ = _pointers(context, builder, signature, arguments)
+        part = ir.VectorType(ir.IntType(8), 16)
+        with _blocks(code, count) as (at, _):
+            lines = [code.at(code.at(rows, builder.mul(count, code.number(lane))), at) for lane in range(lanes)]
+            mixed = [code.join([code.load(line, part) for line in lines[row::16]]) for row in range(16)]
+            start = code.at(total, builder.mul(at, code.number(lanes)))
+            for i, row in enumerate(code.transpose16(mixed)):
+                code.store(row, code.at(start, code.number(i * lanes)))
         return context.get_dummy_value()
 
-    return types.void(llrs, firsts, scales, total, types.int64, width, stamp), generate
+    return types.void(rows, total, types.int64, width, stamp), generate
 
 
-@intrinsic(prefer_literal=True)
+@_generated
 def signs_across(typing: Any, total: Any, signs: Any, count: Any, width: Any, stamp: Any) -> Any:
     """signs uint64 [count]: bit i set where total [count, width] is <= 0 in lane i."""
     lanes = _literal(width)
@@ -267,7 +316,7 @@ def signs_across(typing: Any, total: Any, signs: Any, count: Any, width: Any, st
         code = Code(builder, lanes)
         total, signs, count, *_ = _pointers(context, builder, signature, arguments)
         with code.loop(count) as i:
-            value = code.load(code.at(total, builder.mul(i, code.int(lanes))))
+            value = code.load(code.at(total, builder.mul(i, code.number(lanes))))
             found = code.mask(builder.icmp_signed("<=", value, code.splat(0)))
             code.store(builder.zext(found, I64) if lanes < 64 else found, code.at(signs, i, I64), 8)
         return context.get_dummy_value()
@@ -275,24 +324,24 @@ def signs_across(typing: Any, total: Any, signs: Any, count: Any, width: Any, st
     return types.void(total, signs, types.int64, width, stamp), generate
 
 
-@intrinsic(prefer_literal=True)
+@_generated
 def words_across(typing: Any, signs: Any, words: Any, firsts: Any, count: Any, width: Any, stamp: Any) -> Any:
-    """The inverse of `load_across` for bits: bit i of signs uint64 [count] to words[firsts[i]] on, uint8 0 or 1."""
+    """The way back for bits: bit i of signs uint64 [count] to words[firsts[i]] on, uint8 0 or 1."""
     lanes = _literal(width)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         code = Code(builder, lanes)
         signs, words, firsts, count, *_ = _pointers(context, builder, signature, arguments)
         flags = ir.VectorType(I1, lanes)
-        with _blocks(code, count) as at:
+        with _blocks(code, count) as (at, _):
             rows = []
             for i in range(16):
-                packed = code.load(code.at(signs, builder.add(at, code.int(i)), I64), I64, 8)
+                packed = code.load(code.at(signs, builder.add(at, code.number(i)), I64), I64, 8)
                 packed = builder.trunc(packed, ir.IntType(lanes)) if lanes < 64 else packed
                 rows.append(builder.zext(builder.bitcast(packed, flags), code.bytes))
             for row, mixed in enumerate(code.transpose16(rows)):
                 for lane in range(row, lanes, 16):
-                    first = code.load(code.at(firsts, code.int(lane), I64), I64, 8)
+                    first = code.load(code.at(firsts, code.number(lane), I64), I64, 8)
                     part = code.shuffle(mixed, mixed, range(lane - row, lane - row + 16))
                     code.store(part, code.at(words, builder.add(first, at)))
         return context.get_dummy_value()

@@ -1,4 +1,4 @@
-"""Layered normalised min-sum decoding of quasi-cyclic LDPC codes."""
+"""Layered normalised min-sum decoding of quasi-cyclic LDPC codes, in float32; `fixed` has it in int8, for speed."""
 
 from __future__ import annotations
 
@@ -49,7 +49,10 @@ def _iterate(
 ) -> None:
     """One pass over all layers: total [n, lanes] are the a-posteriori LLRs, messages [edges * z, lanes] from checks."""
     width = total.shape[1]
-    inputs = np.empty((24, width), np.float32)
+    highest = 0
+    for i in range(starts.size - 1):
+        highest = max(highest, starts[i + 1] - starts[i])
+    inputs = np.empty((highest, width), np.float32)
     least = np.empty(width, np.float32)
     second = np.empty(width, np.float32)
     odd = np.empty(width, np.int32)
@@ -166,6 +169,8 @@ def decode(llrs: np.ndarray, code: LdpcCode, *, max_iterations: int = 40, factor
 
     Ref: D. Hocevar, SiPS 2004 (layers); J. Chen and M. Fossorier, IEEE Trans. Commun. 50 (2002) 406 (factor).
     """
+    if llrs.dtype != np.float32 or llrs.ndim != 1:
+        raise ValueError(f"LLRs are a one-dimensional float32 array; got {llrs.dtype} of shape {llrs.shape}.")
     if llrs.size % code.n:
         raise ValueError(f"a burst must hold whole codewords of n={code.n}.")
     found = _decode(llrs, code.n, code.z, code.starts, code.columns, code.shifts, max_iterations, np.float32(factor))

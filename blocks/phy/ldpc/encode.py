@@ -1,11 +1,17 @@
-"""Encoding of the 802.11 codes in linear time, along their dual diagonal."""
+"""Encoding of the 802.11 codes in linear time, along their dual diagonal: one bit of an integer for each codeword."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
 
 import numpy as np
 from numba import njit
 
+from lgvsc_flow.blocks.phy.ldpc.checks import STAMP, signs_across, turn_across, words_across
 from lgvsc_flow.blocks.phy.ldpc.code import LdpcCode
+from lgvsc_flow.blocks.phy.ldpc.simd import lanes
 
 __all__ = ["encode"]
 
@@ -21,35 +27,69 @@ def _add_shifted(total: np.ndarray, block: np.ndarray, shift: int) -> None:
 
 
 @njit(nogil=True, cache=True)
-def _encode(bits: np.ndarray, z: int, starts: np.ndarray, columns: np.ndarray, shifts: np.ndarray) -> np.ndarray:
+def _parity(word: np.ndarray, k: int, z: int, starts: np.ndarray, columns: np.ndarray, shifts: np.ndarray) -> None:
+    """Fill word[k:] uint64, as many codewords as bits."""
     rows = starts.size - 1
-    k = (24 - rows) * z
-    n = 24 * z
-    frames = bits.size // k
-    coded = np.zeros(frames * n, np.uint8)
-    for f in range(frames):
-        word = coded[f * n : (f + 1) * n]
-        word[:k] = bits[f * k : (f + 1) * k]
-        parity = word[k:]
-        first = parity[:z]
-        # The row sums go where the parity bits will be, one block later; the last one is never needed.
-        for i in range(rows):
-            total = parity[(i + 1) * z : (i + 2) * z] if i < rows - 1 else np.zeros(z, np.uint8)
-            for e in range(starts[i], starts[i + 1]):
-                if columns[e] * z < k:
-                    _add_shifted(total, word[columns[e] * z : (columns[e] + 1) * z], shifts[e])
+    parity = word[k:]
+    parity[:] = 0
+    first = parity[:z]
+    last = np.zeros(z, np.uint64)
+    # The row sums go where the parity bits will be, one block later; the last one is needed for `first` only.
+    for i in range(rows):
+        total = parity[(i + 1) * z : (i + 2) * z] if i < rows - 1 else last
+        for e in range(starts[i], starts[i + 1]):
+            if columns[e] * z < k:
+                _add_shifted(total, word[columns[e] * z : (columns[e] + 1) * z], shifts[e])
+        for r in range(z):
+            first[r] ^= total[r]
+    # The first parity column has three entries, outer two alike: over all rows only the middle one is left.
+    for i in range(rows - 1):
+        block = parity[(i + 1) * z : (i + 2) * z]
+        if i > 0:
             for r in range(z):
-                first[r] ^= total[r]
-        # The first parity column has three entries, outer two alike: over all rows only the middle one is left.
-        for i in range(rows - 1):
-            block = parity[(i + 1) * z : (i + 2) * z]
-            if i > 0:
-                for r in range(z):
-                    block[r] ^= parity[i * z + r]
-            for e in range(starts[i], starts[i + 1]):
-                if columns[e] * z == k:
-                    _add_shifted(block, first, shifts[e])
-    return coded
+                block[r] ^= parity[i * z + r]
+        for e in range(starts[i], starts[i + 1]):
+            if columns[e] * z == k:
+                _add_shifted(block, first, shifts[e])
+
+
+@cache
+def _kernel(width: int) -> Callable[..., Any]:
+    stamp = STAMP
+
+    @njit(nogil=True, cache=True)
+    def encode_across(
+        bits: np.ndarray, n: int, z: int, starts: np.ndarray, columns: np.ndarray, shifts: np.ndarray
+    ) -> np.ndarray:
+        k = n - (starts.size - 1) * z
+        frames = bits.size // k
+        coded = np.empty((frames + 1) * n, np.uint8)
+        turned, word = np.empty(k * width, np.int8), np.empty(n, np.uint64)
+        outs = np.empty(width, np.int64)
+        few = np.zeros((width if frames % width else 0) * k, np.uint8)
+        for frame in range(0, frames, width):
+            some = min(width, frames - frame)
+            batch = bits[frame * k :]
+            if some < width:
+                for i in range(some * k):
+                    few[i] = batch[i]
+                batch = few
+            for lane in range(width):
+                # The parity of lanes without a word goes behind the last codeword, where nobody reads.
+                outs[lane] = (frame + lane) * n + k if lane < some else frames * n
+            for lane in range(some):
+                sent, place = batch[lane * k : (lane + 1) * k], coded[(frame + lane) * n : (frame + lane) * n + k]
+                for i in range(k):
+                    place[i] = sent[i]
+            turn_across(batch, turned, k, width, stamp)
+            signs_across(turned, word, k, width, stamp)
+            for i in range(k):
+                word[i] = ~word[i]  # a sign bit is set for 0
+            _parity(word, k, z, starts, columns, shifts)
+            words_across(word[k:], coded, outs, n - k, width, stamp)
+        return coded[: frames * n]
+
+    return encode_across
 
 
 def encode(bits: np.ndarray, code: LdpcCode) -> np.ndarray:
@@ -62,4 +102,5 @@ def encode(bits: np.ndarray, code: LdpcCode) -> np.ndarray:
     """
     if bits.size % code.k:
         raise ValueError(f"a burst must hold whole information words of k={code.k}.")
-    return _encode(bits, code.z, code.starts, code.columns, code.shifts)
+    kernel = _kernel(lanes())
+    return kernel(np.ascontiguousarray(bits, np.uint8), code.n, code.z, code.starts, code.columns, code.shifts)

@@ -46,6 +46,11 @@ class Plan:
         object.__setattr__(self, "mask", sum(1 << int(degree) for degree in set(degrees.tolist())))
 
     @property
+    def mean(self) -> float:
+        """What the LLRs of a codeword are scaled to: near 4 steps per unit of LLR where the code begins to work."""
+        return max(8.0, 11 + 48 * (self.code.k / self.code.n - 0.5))
+
+    @property
     def edges(self) -> int:
         return self.code.columns.size
 
@@ -190,7 +195,6 @@ def _across(
     code, width = plan.code, plan.width
     across(width, plan.mask)(
         llrs,
-        llrs.view(np.uint32),
         llrs.size // code.n,
         code.z,
         code.starts,
@@ -200,6 +204,8 @@ def _across(
         plan.degrees,
         _aligned("total", code.n * width),
         _aligned("messages", plan.edges * code.z * width),
+        _aligned("raw", code.n * width),
+        plan.mean,
         max_iterations,
         early_stop,
         words,
@@ -224,7 +230,6 @@ def _along(
     vectors = -(-code.z // width)
     along(width, plan.mask)(
         llrs,
-        llrs.view(np.uint32),
         llrs.size // code.n,
         code.z,
         code.starts,
@@ -233,6 +238,7 @@ def _along(
         _aligned("total", 2 * code.n // code.z * (vectors + 1) * width),
         _aligned("messages", plan.edges * vectors * width),
         _aligned("raw", code.n),
+        plan.mean,
         max_iterations,
         early_stop,
         words,

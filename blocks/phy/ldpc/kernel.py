@@ -4,52 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from typing import Any
-from zlib import crc32
 
 import numpy as np
 from numba import njit
 
 from lgvsc_flow.blocks.phy.ldpc.checks import (
+    STAMP,
     layers_across,
     layers_along,
-    load_across,
+    magnitudes,
     parity_along,
     quantise,
     signs_across,
+    turn_across,
     words_across,
 )
 
 __all__ = ["across", "along", "scale_of"]
 
-MEAN = 20.0  # what the geometric mean of a codeword's LLRs becomes, in steps of the int8 decoder
-# Numba's cache on disk sees changes of this file only; what the intrinsics generate is told apart by their source.
-STAMP = crc32(b"".join((Path(__file__).parent / name).read_bytes() for name in ("checks.py", "simd.py")))
 
+@njit(nogil=True)  # compiled into the kernels: a cache of its own would not see changes of `magnitudes`
+def scale_of(llrs: np.ndarray, first: int, n: int, mean: float) -> np.float32:
+    """The factor that brings the geometric mean of the LLRs [first, first + n) to `mean`; 0, infinity, NaN not counted.
 
-@njit(nogil=True, cache=True)
-def scale_of(patterns: np.ndarray, first: int, n: int) -> np.float32:
-    """The factor that brings the LLRs [first, first + n) to the decoder's range, from their bit patterns.
-
-    The mean of the patterns of positive floats is near the geometric mean of the floats: sure of itself where some
-    LLRs are huge, and in integers, so the same on every machine. Zeros, infinities and NaN do not count. Powers of two
-    in the LLRs come back exactly.
+    By the mean of the bit patterns, near enough, since they grow as the logarithm does: steady where some LLRs are
+    huge, and in integers, so the same on every machine. Powers of two in the LLRs come back exactly.
     """
-    total, count = 0, 0
-    for block in range(first, first + n, 4096):
-        part, some = np.uint32(0), np.uint32(0)
-        for i in range(block, min(block + 4096, first + n)):
-            pattern = patterns[i] & np.uint32(0x7FFFFFFF)
-            counts = np.uint32(0 < pattern < np.uint32(0x7F800000))
-            part += (pattern >> np.uint32(12)) * counts
-            some += counts
-        total += np.int64(part)
-        count += np.int64(some)
+    found = magnitudes(llrs, first, n)
+    count = found >> 40
     if count == 0:
         return np.float32(1)
-    typical = np.array([total // count << 12], np.int64).astype(np.uint32).view(np.float32)[0]
-    return np.float32(min(MEAN / np.float64(typical), 1e37))
+    typical = np.array([(found & ((1 << 40) - 1)) // count << 12], np.int64).astype(np.uint32).view(np.float32)[0]
+    return np.float32(min(mean / np.float64(typical), 1e37))
 
 
 @njit(nogil=True, cache=True)
@@ -87,7 +74,6 @@ def across(width: int, mask: int) -> Callable[..., Any]:
     @njit(nogil=True, cache=True)
     def decode_across(
         llrs: np.ndarray,
-        patterns: np.ndarray,
         frames: int,
         z: int,
         starts: np.ndarray,
@@ -97,6 +83,8 @@ def across(width: int, mask: int) -> Callable[..., Any]:
         degrees: np.ndarray,
         total: np.ndarray,
         messages: np.ndarray,
+        raw: np.ndarray,
+        mean: float,
         max_iterations: int,
         early_stop: bool,
         words: np.ndarray,
@@ -105,19 +93,18 @@ def across(width: int, mask: int) -> Callable[..., Any]:
         parity_ok: np.ndarray,
     ) -> None:
         n = total.size // width
-        firsts, outs = np.empty(width, np.int64), np.empty(width, np.int64)
-        scales = np.empty(width, np.float32)
+        outs = np.empty(width, np.int64)
         signs, held = np.empty(n, np.uint64), np.zeros(n, np.uint64)
         odd = np.empty(z, np.uint64)
         for frame in range(0, frames, width):
             lanes = min(width, frames - frame)
+            for lane in range(lanes):
+                at = (frame + lane) * n
+                quantise(llrs, at, scale_of(llrs, at, n, mean), raw, lane * n, n)
+            # Lanes without a codeword decode what memory holds, into a row of `words` that nobody reads.
             for lane in range(width):
-                # Lanes without a codeword decode the last one again, into a row of `words` that nobody reads.
-                own = frame + min(lane, lanes - 1)
-                firsts[lane] = own * n
-                outs[lane] = (own if lane < lanes else frames) * wanted
-                scales[lane] = scale_of(patterns, own * n, n) if lane < lanes else scales[lanes - 1]
-            load_across(llrs, firsts, scales, total, n, width, stamp)
+                outs[lane] = (frame + lane if lane < lanes else frames) * wanted
+            turn_across(raw, total, n, width, stamp)
             messages[:] = 0
             waiting = np.uint64(0xFFFFFFFFFFFFFFFF) >> np.uint64(64 - lanes)
             for done in range(max_iterations + 1):
@@ -152,7 +139,6 @@ def along(width: int, mask: int) -> Callable[..., Any]:
     @njit(nogil=True, cache=True)
     def decode_along(
         llrs: np.ndarray,
-        patterns: np.ndarray,
         frames: int,
         z: int,
         starts: np.ndarray,
@@ -163,6 +149,7 @@ def along(width: int, mask: int) -> Callable[..., Any]:
         buffers: np.ndarray,
         messages: np.ndarray,
         raw: np.ndarray,
+        mean: float,
         max_iterations: int,
         early_stop: bool,
         words: np.ndarray,
@@ -173,8 +160,8 @@ def along(width: int, mask: int) -> Callable[..., Any]:
     ) -> None:
         n = homes.shape[1] * z
         for frame in range(frames):
-            scale = scale_of(patterns, frame * n, n)
-            quantise(llrs, frame * n, scale, raw, n)
+            scale = scale_of(llrs, frame * n, n, mean)
+            quantise(llrs, frame * n, scale, raw, 0, n)
             for column in range(homes.shape[1]):
                 at = homes[0, column, 0]
                 for i in range(z):

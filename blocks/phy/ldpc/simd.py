@@ -37,7 +37,7 @@ def lanes() -> int:
 
     Asks LLVM itself, so that NUMBA_CPU_NAME and NUMBA_CPU_FEATURES count.
     """
-    machine = cpu_target.target_context.codegen()._tm  # type: ignore[attr-defined]
+    machine = cpu_target.target_context.codegen()._tm
     assembly = machine.emit_assembly(binding.parse_assembly(PROBE))
     return 64 if "zmm" in assembly else 32 if "ymm" in assembly else 16
 
@@ -49,7 +49,7 @@ class Code:
         self.builder, self.width = builder, width
         self.bytes = ir.VectorType(I8, width)
 
-    def int(self, value: int) -> ir.Constant:
+    def number(self, value: int) -> ir.Constant:
         return ir.Constant(I64, value)
 
     def splat(self, value: int) -> ir.Constant:
@@ -163,7 +163,7 @@ def switch(code: Code, value: Any, cases: Sequence[int], body: Callable[[int], N
     after = b.append_basic_block("after")
     choice = b.switch(value, after)
     for case, block in zip(cases, blocks, strict=True):
-        choice.add_case(code.int(case), block)
+        choice.add_case(code.number(case), block)
         b.position_at_end(block)
         body(case)
         b.branch(after)

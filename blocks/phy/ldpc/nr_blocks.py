@@ -136,11 +136,26 @@ class NrLdpcDecoder(_NrLdpc):
     checked = Out(DecodedBlocks, "blocks * a")
 
     max_iterations: int = setting(20, ge=0, le=1000, doc="passes over all layers at most, per attempt")
-    factor: float = setting(0.8, gt=0, le=1, doc="normalisation of the check messages")
+    precision: str = setting("int8", choices=("int8", "float32"))
+    factor: float = setting(0.75, gt=0, le=1, doc="normalisation of the check messages; int8 has 0.75")
+
+    def validate(self) -> None:
+        super().validate()
+        if self.precision == "int8" and self.factor != 0.75:
+            raise SettingError(
+                f"NrLdpcDecoder.factor is 0.75 in int8, got {self.factor}; others need precision='float32'"
+            )
 
     def start(self) -> None:
         self._matching, self._rvs = self.matching, self.rvs
 
     def work(self, llrs: np.ndarray) -> tuple[np.ndarray, DecodedBlocks]:
-        found = receive(llrs, self._matching, self._rvs, max_iterations=self.max_iterations, factor=self.factor)
+        found = receive(
+            llrs,
+            self._matching,
+            self._rvs,
+            max_iterations=self.max_iterations,
+            precision=self.precision,
+            factor=self.factor,
+        )
         return found.bits, DecodedBlocks(*found)

@@ -9,6 +9,7 @@ import numpy as np
 
 from lgvsc_flow.blocks.phy.ldpc.code import LdpcCode
 from lgvsc_flow.blocks.phy.ldpc.decode import decode
+from lgvsc_flow.blocks.phy.ldpc.fixed import decode_int8
 from lgvsc_flow.blocks.phy.ldpc.nr_rate_matching import RateMatching, recover
 from lgvsc_flow.blocks.phy.ldpc.nr_segmentation import join
 
@@ -77,7 +78,8 @@ def receive(
     rvs: Sequence[int] = (0,),
     *,
     max_iterations: int = 20,
-    factor: float = 0.8,
+    precision: str = "int8",
+    factor: float = 0.75,
 ) -> HarqReception:
     """Decode transport blocks of which the redundancy versions `rvs` were sent one after the other.
 
@@ -90,7 +92,8 @@ def receive(
         matching: what is sent, and how.
         rvs: redundancy versions, 0 to 3, in the order sent.
         max_iterations: of the decoder, per attempt.
-        factor: normalisation of the decoder's check messages.
+        precision: the decoder's arithmetic, "int8" or "float32".
+        factor: normalisation of the check messages in float32; int8 has 0.75.
 
     Raises:
         ValueError: the LLRs are not whole blocks of all their transmissions.
@@ -100,17 +103,21 @@ def receive(
             f"a burst must hold whole transport blocks of {len(rvs)} transmission(s) of {matching.e} LLRs."
         )
     sent = llrs.reshape(-1, len(rvs), matching.e)
-    blocks, code_blocks, k = len(sent), matching.cut.code_blocks, matching.cut.k
+    blocks, code_blocks, wanted = len(sent), matching.cut.code_blocks, matching.cut.k_prime
     buffer = SoftBuffer(matching, blocks)
-    words = np.zeros((blocks * code_blocks, k), np.uint8)
+    words = np.zeros((blocks * code_blocks, wanted), np.uint8)
     iterations = np.zeros(blocks * code_blocks, np.int32)
     transmissions = np.full(blocks, len(rvs), np.int32)
     open_words = np.arange(blocks * code_blocks)
     for number, rv in enumerate(rvs, 1):
         buffer.add(sent[:, number - 1].ravel(), rv)
         combined, code = buffer.codewords()
-        found = decode(combined[open_words].ravel(), code, max_iterations=max_iterations, factor=factor)
-        words[open_words] = found.words[:, :k]
+        chosen = combined[open_words].ravel()
+        if precision == "int8":
+            found = decode_int8(chosen, code, max_iterations=max_iterations, wanted=wanted)
+        else:
+            found = decode(chosen, code, max_iterations=max_iterations, factor=factor)
+        words[open_words] = found.words[:, :wanted]
         iterations[open_words] += found.iterations
         joined = join(words, matching.cut)
         transmissions[joined.ok & (transmissions == len(rvs))] = number

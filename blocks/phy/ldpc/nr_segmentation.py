@@ -120,7 +120,7 @@ class Joined(NamedTuple):
 
 
 def join(words: np.ndarray, cut: Segmentation) -> Joined:
-    """The inverse of `segment`: decoded words, uint8 [blocks * C, k or more], to transport blocks and verdicts."""
+    """The inverse of `segment`: decoded words, [blocks * C, k_prime or more], to transport blocks and verdicts."""
     bits = words[:, : cut.k_prime].ravel()
     if cut.code_blocks == 1:
         bits, ok = check_crc(bits, cut.a, cut.crc)

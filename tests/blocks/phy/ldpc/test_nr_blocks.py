@@ -92,6 +92,22 @@ def test_in_a_graph_over_noise():
     assert all(item.ok.all() and (item.iterations >= 1).all() for item in probe.items)
 
 
+@pytest.mark.parametrize("precision", ["int8", "float32"])
+def test_both_decoders(precision):
+    bits = np.random.default_rng(4).integers(0, 2, 2 * 1000, dtype=np.uint8)
+    (coded,) = run_block(NrLdpcEncoder(), [bits])
+    noisy = (1 - 2.0 * coded + np.random.default_rng(5).normal(size=coded.size) * 0.6).astype(np.float32)
+    sent = run_block(NrLdpcDecoder(precision=precision), [noisy])
+    assert np.array_equal(sent["bits"][0], bits)
+    assert sent["checked"][0].ok.all()
+
+
+def test_factor_is_for_float():
+    assert NrLdpcDecoder(precision="float32", factor=0.8).factor == 0.8
+    with pytest.raises(SettingError, match=r"NrLdpcDecoder.factor is 0\.75 in int8, got 0\.8; others need"):
+        NrLdpcDecoder(factor=0.8)
+
+
 def test_lengths_that_follow_from_the_settings():
     assert NrLdpcEncoder().n == 2000
     assert NrLdpcEncoder(a=1000, code_rate=0.7, order=64).n == 1434  # 1428.6, in symbols of 6 bits

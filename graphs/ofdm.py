@@ -53,8 +53,9 @@ def ofdm(
         graph.connect(demodulator.pilots, estimator.pilots)
         result = estimator.estimated
     if any_size:
-        sizes = {"frame": modulator.frame_symbols, "sig_repeats": sig_repeats}
-        pad, trim = BurstPad(**sizes), BurstTrim(**sizes)
+        frame = modulator.frame_symbols
+        pad = BurstPad(frame=frame, sig_repeats=sig_repeats)
+        trim = BurstTrim(frame=frame, sig_repeats=sig_repeats)
         graph.connect(pad, entry)
         graph.connect(result, trim)
         entry, result = pad.symbols, trim.trimmed

@@ -26,7 +26,7 @@ class SettingError(FlowError, ValueError):
 
 
 class MediaError(FlowError):
-    """A video or picture cannot be read or written."""
+    """A video, picture or recording cannot be read or written."""
 
 
 class ModelError(FlowError):

@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 
 from lgvsc_flow import Block, In, Out, setting
+from lgvsc_flow.blocks.flat import FLAT
 from lgvsc_flow.items import Received
 
 __all__ = ["Equalizer", "equalize"]
@@ -92,7 +93,7 @@ class Equalizer(Block):
     Ref: D. Tse and P. Viswanath, Fundamentals of Wireless Communication, 2005, section 8.3 (one antenna).
     """
 
-    received = In(Received, "n")
+    received = In(Received, "n", response=FLAT)
     equalized = Out(Received, "n")
 
     method: str = setting("zf", choices=("zf", "mmse"))

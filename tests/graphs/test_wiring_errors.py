@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lgvsc_flow import Graph
-from lgvsc_flow.blocks.channel import AwgnChannel, Equalizer
+from lgvsc_flow.blocks.channel import AwgnChannel, Equalizer, TdlChannel
 from lgvsc_flow.blocks.metrics import BerMeter
 from lgvsc_flow.blocks.phy import LdpcDecoder, LdpcEncoder, QamDemodulator, QamModulator, RandomBits
 from lgvsc_flow.errors import BlockError, WiringError
@@ -61,4 +61,17 @@ def test_a_burst_that_is_no_whole_codeword():
         run_block(LdpcDecoder(n=648, code_rate="1/2"), [np.ones(648, np.float32)] * 17 + [np.ones(647, np.float32)])
     assert str(caught.value) == (
         "LdpcDecoder, item 17: got Llrs[647]; a burst must hold whole codewords of n=648. (from ValueError)"
+    )
+
+
+def test_echoes_are_not_left_to_an_equalizer_of_one_gain():
+    graph = Graph("echoes")
+    graph.connect(RandomBits(n=4096), QamModulator(order=16), TdlChannel(), Equalizer())
+    with pytest.raises(WiringError) as caught:
+        graph.check()
+    assert str(caught.value) == (
+        "graph 'echoes' has 1 problem:\n"
+        "  1. TdlChannel.received -> Equalizer.received: the channel is dispersive, each sample holds echoes of others, "
+        "and one gain per symbol cannot undo that. Put the channel between OfdmModulator and OfdmDemodulator, as "
+        "lgvsc_flow.graphs.ofdm.ofdm(channel) does."
     )

@@ -35,7 +35,8 @@ def scale_of(llrs: np.ndarray, first: int, n: int, mean: float) -> np.float32:
     count = found >> 40
     if count == 0:
         return np.float32(1)
-    typical = np.array([(found & ((1 << 40) - 1)) // count << 12], np.int64).astype(np.uint32).view(np.float32)[0]
+    pattern = max((found & ((1 << 40) - 1)) // count, 0x800)  # subnormal numbers count as the smallest normal one
+    typical = np.array([pattern << 12], np.int64).astype(np.uint32).view(np.float32)[0]
     return np.float32(min(mean / np.float64(typical), 1e37))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from lgvsc_flow.blocks.phy.ldpc.code import LdpcCode
 from lgvsc_flow.blocks.phy.ldpc.decode import decode
 from lgvsc_flow.blocks.phy.ldpc.fixed import decode_int8
-from lgvsc_flow.blocks.phy.ldpc.nr_rate_matching import RateMatching, recover
+from lgvsc_flow.blocks.phy.ldpc.nr_rate_matching import RV_COUNT, RateMatching, recover
 from lgvsc_flow.blocks.phy.ldpc.nr_segmentation import join
 
 __all__ = ["HarqReception", "SoftBuffer", "receive"]
@@ -22,13 +22,15 @@ class SoftBuffer:
     `llrs` is float32 [blocks * C, n], in the order of the codeword: 0 where nothing was received, as in the first 2 z
     bits, which are never sent; infinity at the filler bits, which are known to be 0.
 
+    Where the redundancy versions to come are known beforehand (`rvs`), there is room for their bits only.
+
     Ref: 3GPP TS 38.212, clause 5.4.2; TS 38.321, clause 5.3.2.2 (combining).
     """
 
-    def __init__(self, matching: RateMatching, blocks: int = 1) -> None:
+    def __init__(self, matching: RateMatching, blocks: int = 1, rvs: Sequence[int] = range(RV_COUNT)) -> None:
         self.matching = matching
         self.rvs: tuple[int, ...] = ()
-        self.llrs = np.zeros((blocks * matching.cut.code_blocks, matching.n), np.float32)
+        self.llrs = np.empty((blocks * matching.cut.code_blocks, matching.code(*rvs).n), np.float32)
         self.clear()
 
     def clear(self) -> None:
@@ -104,7 +106,7 @@ def receive(
         )
     sent = llrs.reshape(-1, len(rvs), matching.e)
     blocks, code_blocks, wanted = len(sent), matching.cut.code_blocks, matching.cut.k_prime
-    buffer = SoftBuffer(matching, blocks)
+    buffer = SoftBuffer(matching, blocks, rvs)
     words = np.zeros((blocks * code_blocks, wanted), np.uint8)
     iterations = np.zeros(blocks * code_blocks, np.int32)
     transmissions = np.full(blocks, len(rvs), np.int32)
@@ -112,7 +114,7 @@ def receive(
     for number, rv in enumerate(rvs, 1):
         buffer.add(sent[:, number - 1].ravel(), rv)
         combined, code = buffer.codewords()
-        chosen = combined[open_words].ravel()
+        chosen = (combined if open_words.size == len(combined) else combined[open_words]).ravel()
         if precision == "int8":
             found = decode_int8(chosen, code, max_iterations=max_iterations, wanted=wanted)
         else:

@@ -102,7 +102,12 @@ class RateMatching:
 
     def code(self, *rvs: int) -> LdpcCode:
         """The code cut to what is sent in these redundancy versions."""
-        return nr_code(self.cut.base_graph, self.cut.z, self.rows(*rvs))
+        return _code(self, rvs)
+
+
+@lru_cache(maxsize=1024)
+def _code(matching: RateMatching, rvs: tuple[int, ...]) -> LdpcCode:
+    return nr_code(matching.cut.base_graph, matching.cut.z, matching.rows(*rvs))
 
 
 @lru_cache(maxsize=1024)

@@ -35,6 +35,7 @@ __all__ = [
     "words_across",
 ]
 
+FEW = 10  # inputs of a check that stay in registers with all that is made of them
 LEAST_MAX = 84  # becomes 63; a saturated total less a message is still as sure as the strongest message
 # Numba's cache on disk sees changes of the kernels' own files only: what these two generate is told by a digest.
 STAMP = crc32(b"".join((Path(__file__).parent / name).read_bytes() for name in ("checks.py", "simd.py")))
@@ -62,21 +63,43 @@ def _set(mask: int) -> list[int]:
     return [degree for degree in range(mask.bit_length()) if mask >> degree & 1]
 
 
-def _check(code: Code, totals: Sequence[Any], messages: Sequence[Any]) -> tuple[list[Any], list[Any]]:
-    """One check per lane by normalised min-sum: new totals and new messages of its edges."""
+def _check(code: Code, inputs: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+    """One check per lane by normalised min-sum on totals less messages: new totals and new messages of its edges."""
     b = code.builder
-    inputs = [code.sub(total, message) for total, message in zip(totals, messages, strict=True)]
-    sizes = [code.call("abs", value) for value in inputs]  # unsigned: 128 is meant as such
     odd = inputs[0]
     for value in inputs[1:]:
         odd = b.xor(odd, value)
+    scaled = _sizes_of_few(code, inputs) if len(inputs) <= FEW else _sizes_of_many(code, inputs)
     found, new = [], []
-    for value, other in zip(inputs, _least_of_the_others(code, sizes, code.splat(LEAST_MAX)), strict=True):
-        size = code.average(other, code.average(other, code.splat(0)))
+    for value, size in zip(inputs, scaled, strict=True):
         message = b.select(code.negative(b.xor(odd, value)), b.sub(code.splat(0), size), size)
         new.append(message)
         found.append(code.add(value, message))
     return found, new
+
+
+def _scaled(code: Code, size: Any) -> Any:
+    """3/4 of unsigned bytes, rounded up."""
+    return code.average(size, code.average(size, code.splat(0)))
+
+
+def _sizes_of_few(code: Code, inputs: Sequence[Any]) -> Iterator[Any]:
+    """Sizes of the messages: the least of the other inputs, found by halves; all in registers."""
+    sizes = [code.call("abs", value) for value in inputs]  # unsigned: 128 is meant as such
+    return (_scaled(code, size) for size in _least_of_the_others(code, sizes, code.splat(LEAST_MAX)))
+
+
+def _sizes_of_many(code: Code, inputs: Sequence[Any]) -> Iterator[Any]:
+    """The same from the two least of all, with only the inputs in registers."""
+    least, second = code.splat(255), code.splat(255)
+    for value in inputs:
+        size = code.call("abs", value)
+        second = code.umin(second, code.umax(least, size))
+        least = code.umin(least, size)
+    low, high = (_scaled(code, code.umin(size, code.splat(LEAST_MAX))) for size in (least, second))
+    for value in inputs:
+        size = code.call("abs", code.afresh(value))
+        yield code.builder.select(code.builder.icmp_unsigned("==", size, least), high, low)
 
 
 def _least_of_the_others(code: Code, sizes: Sequence[Any], outside: Any) -> list[Any]:
@@ -96,23 +119,46 @@ def _least(code: Code, sizes: Sequence[Any]) -> Any:
     return code.umin(_least(code, sizes[:middle]), _least(code, sizes[middle:]))
 
 
+def _each(code: Code, count: Any, degree: int, check: Callable[[Any], tuple[Any, ...]]) -> None:
+    """Update `count` checks: `check` gives addresses of totals, of messages, and of new totals where they differ.
+
+    Where registers allow it, two at a time: a processor sees too few instructions ahead to overlap them by itself.
+    """
+    b = code.builder
+
+    def update(first: Any, some: int) -> None:
+        checks = [check(b.add(first, code.number(j))) for j in range(some)]
+        inputs = [[code.sub(code.load(p), code.load(q)) for p, q in zip(*each[:2], strict=True)] for each in checks]
+        for (old, slots, *other), values in zip(checks, inputs, strict=True):
+            found, new = _check(code, values)
+            for slot, place, message, value in zip(slots, *(other or [old]), new, found, strict=True):
+                code.store(message, slot)
+                code.store(value, place)
+
+    done = code.number(0)
+    if code.width == 64 and degree <= FEW:
+        pairs = b.udiv(count, code.number(2))
+        with code.loop(pairs) as i:
+            update(b.mul(i, code.number(2)), 2)
+        done = b.mul(pairs, code.number(2))
+    with code.loop(count, done) as i:
+        update(i, 1)
+
+
 def _length(context: Any, builder: Any, signature: Any, arguments: Any, which: int) -> Any:
     """Elements of a one-dimensional array argument."""
     return builder.extract_value(context.make_array(signature.args[which])(context, builder, arguments[which]).shape, 0)
 
 
 @contextmanager
-def _blocks(code: Code, count: Any) -> Iterator[tuple[Any, Any]]:
-    """A loop over blocks of 16 elements; the last one overlaps the one before where 16 does not divide `count`.
-
-    Gives the first element of the block, and how many of its elements came before.
-    """
+def _blocks(code: Code, count: Any) -> Iterator[Any]:
+    """A loop over blocks of 16 elements; the last one overlaps the one before where 16 does not divide `count`."""
     b = code.builder
     last = b.sub(count, code.number(16))
     with code.loop(b.udiv(b.add(count, code.number(15)), code.number(16))) as block:
         at = b.mul(block, code.number(16))
         start = b.select(b.icmp_signed("<", last, at), last, at)
-        yield start, b.sub(at, start)
+        yield start
 
 
 @_generated
@@ -132,16 +178,15 @@ def layers_across(
 
         def body(degree: int) -> None:
             start = builder.load(edge)
-            with code.loop(z) as r:
-                first = builder.add(start, builder.mul(r, code.number(degree)))
+
+            def check(row: Any) -> tuple[Any, Any]:
+                first = builder.add(start, builder.mul(row, code.number(degree)))
                 offsets = code.at(table, first, I32)
                 ours = code.at(messages, builder.mul(first, code.number(lanes)))
                 places = [code.at(total, code.word(offsets, code.number(e))) for e in range(degree)]
-                slots = [code.at(ours, code.number(e * lanes)) for e in range(degree)]
-                found, new = _check(code, [code.load(p) for p in places], [code.load(p) for p in slots])
-                for place, slot, value, message in zip(places, slots, found, new, strict=True):
-                    code.store(message, slot)
-                    code.store(value, place)
+                return places, [code.at(ours, code.number(e * lanes)) for e in range(degree)]
+
+            _each(code, z, degree, check)
             builder.store(builder.add(start, builder.mul(z, code.number(degree))), edge)
 
         with code.loop(_length(context, builder, signature, arguments, 3)) as row:
@@ -177,18 +222,17 @@ def layers_along(
             targets = [code.at(columns, target) for _, _, target in entry]
             ours = code.at(messages, builder.mul(start, stride))
             slots = [code.at(ours, builder.mul(stride, code.number(e))) for e in range(degree)]
-            with code.loop(vectors) as vector:
+
+            def check(vector: Any) -> tuple[Any, Any, Any]:
                 at = builder.mul(vector, code.number(lanes))
-                totals = []
+                places = []
                 for source, (_, turn, _) in zip(sources, entry, strict=True):
                     place = builder.add(at, turn)
                     wraps = builder.icmp_unsigned(">=", place, z)
-                    place = builder.select(wraps, builder.sub(place, z), place)
-                    totals.append(code.load(code.at(source, place)))
-                found, new = _check(code, totals, [code.load(code.at(slot, at)) for slot in slots])
-                for target, slot, value, message in zip(targets, slots, found, new, strict=True):
-                    code.store(message, code.at(slot, at))
-                    code.store(value, code.at(target, at))
+                    places.append(code.at(source, builder.select(wraps, builder.sub(place, z), place)))
+                return places, [code.at(slot, at) for slot in slots], [code.at(target, at) for target in targets]
+
+            _each(code, vectors, degree, check)
             for target in targets:
                 code.store(code.load(target), code.at(target, z))
             builder.store(builder.add(start, code.number(degree)), edge)
@@ -238,7 +282,7 @@ def parity_along(typing: Any, columns: Any, table: Any, first: Any, degree: Any,
 @_generated
 def magnitudes(typing: Any, llrs: Any, first: Any, count: Any) -> Any:
     """Of float32 `llrs` [first, first + count), count 16 to 2**17: how many are neither 0, infinite nor NaN, times
-    2**40, plus the sum of the upper 19 bits of their patterns without sign."""
+    2**40, plus the sum of the upper 19 bits of their patterns without sign; the last count % 16 are left out."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         code = Code(builder, 64)
@@ -249,16 +293,13 @@ def magnitudes(typing: Any, llrs: Any, first: Any, count: Any) -> Any:
         def constant(value: int) -> ir.Constant:
             return ir.Constant(kind, [value] * 16)
 
-        with _blocks(code, count) as (at, repeated):
+        with code.loop(builder.udiv(count, code.number(16))) as block:
+            at = builder.mul(block, code.number(16))
             pattern = builder.and_(code.load(code.at(source, at, F32), kind, 4), constant(0x7FFFFFFF))
-            lane = builder.insert_element(constant(0), builder.trunc(repeated, I32), ir.Constant(I32, 0))
-            lane = builder.shuffle_vector(lane, lane, constant(0))
-            fresh = builder.icmp_unsigned(">=", ir.Constant(kind, list(range(16))), lane)
             known = builder.icmp_unsigned("<", builder.sub(pattern, constant(1)), constant(0x7F7FFFFF))
-            counts = builder.and_(known, fresh)
-            part = builder.select(counts, builder.lshr(pattern, constant(12)), constant(0))
+            part = builder.select(known, builder.lshr(pattern, constant(12)), constant(0))
             builder.store(builder.add(builder.load(total), part), total)
-            builder.store(builder.add(builder.load(some), builder.zext(counts, kind)), some)
+            builder.store(builder.add(builder.load(some), builder.zext(known, kind)), some)
         wide = ir.VectorType(I64, 16)
         both = builder.add(
             builder.zext(builder.load(total), wide),
@@ -280,7 +321,7 @@ def quantise(typing: Any, llrs: Any, first: Any, scale: Any, out: Any, to: Any, 
         code = Code(builder, 16)
         llrs, first, scale, out, to, count = _pointers(context, builder, signature, arguments)
         source, target = code.at(llrs, first, F32), code.at(out, to)
-        with _blocks(code, count) as (at, _):
+        with _blocks(code, count) as at:
             code.store(code.quantised(code.at(source, at, F32), scale), code.at(target, at))
         return context.get_dummy_value()
 
@@ -296,7 +337,7 @@ def turn_across(typing: Any, rows: Any, total: Any, count: Any, width: Any, stam
         code = Code(builder, lanes)
         rows, total, count, *_ = _pointers(context, builder, signature, arguments)
         part = ir.VectorType(ir.IntType(8), 16)
-        with _blocks(code, count) as (at, _):
+        with _blocks(code, count) as at:
             lines = [code.at(code.at(rows, builder.mul(count, code.number(lane))), at) for lane in range(lanes)]
             mixed = [code.join([code.load(line, part) for line in lines[row::16]]) for row in range(16)]
             start = code.at(total, builder.mul(at, code.number(lanes)))
@@ -333,7 +374,7 @@ def words_across(typing: Any, signs: Any, words: Any, firsts: Any, count: Any, w
         code = Code(builder, lanes)
         signs, words, firsts, count, *_ = _pointers(context, builder, signature, arguments)
         flags = ir.VectorType(I1, lanes)
-        with _blocks(code, count) as (at, _):
+        with _blocks(code, count) as at:
             rows = []
             for i in range(16):
                 packed = code.load(code.at(signs, builder.add(at, code.number(i)), I64), I64, 8)

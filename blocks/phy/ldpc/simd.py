@@ -115,6 +115,13 @@ class Code:
         """An int64 that fits as an integer of `bits`."""
         return value if bits == 64 else self.builder.trunc(value, ir.IntType(bits))
 
+    def afresh(self, value: Any) -> Any:
+        """The same, but nothing made of it before is kept for it in a register; where that is known to help."""
+        if self.width < 64:
+            return value
+        kind = ir.FunctionType(self.bytes, (self.bytes,))
+        return self.builder.call(ir.InlineAsm(kind, "", "=v,0"), (value,))
+
     def shuffle(self, a: Any, b: Any, picks: Sequence[int]) -> Any:
         return self.builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(I32, len(picks)), list(picks)))
 

@@ -32,7 +32,7 @@ def qpsk_llrs(code, frames, esn0_db, seed):
 
 def quantised(frame, mean):
     """The int8 LLRs of one codeword, by the documented rule, in Python integers and floats."""
-    patterns = [int(p) & 0x7FFFFFFF for p in frame.view(np.uint32)]
+    patterns = [int(p) & 0x7FFFFFFF for p in frame.view(np.uint32)[: frame.size // 16 * 16]]
     known = [p >> 12 for p in patterns if 0 < p < 0x7F800000]
     if not known:
         return np.where(np.isnan(frame), 0, np.clip(frame, -63, 63)).astype(int)

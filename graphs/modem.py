@@ -1,8 +1,11 @@
-"""Modems over a channel block. After `graph.run()`, `graph["BerMeter"]` holds the errors of the information bits."""
+"""Modems over a channel. After `graph.run()`, `graph["BerMeter"]` holds the errors of the information bits."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from lgvsc_flow import Block, Graph
@@ -21,8 +24,111 @@ from lgvsc_flow.blocks.phy import (
     QamModulator,
     RandomBits,
 )
+from lgvsc_flow.blocks.phy.qam import ORDERS
+from lgvsc_flow.graphs.channels import Channel
+from lgvsc_flow.graphs.channels import channel as channel_of
+from lgvsc_flow.graphs.codes import Code
+from lgvsc_flow.graphs.codes import code as code_of
+from lgvsc_flow.graphs.spec import SpecError
+from lgvsc_flow.ports import BoundPort
 
-__all__ = ["coded", "uncoded"]
+__all__ = ["Modem", "coded", "uncoded"]
+
+BURST = 16384  # sent bits, roughly: what stays in the cache
+ENDLESS = 2**62
+
+
+@dataclass(frozen=True)
+class Modem:
+    """Random bits, a code, QAM, a channel, and all that back: `modem(esn0_db)` is the graph at that Es/N0.
+
+    It names each part by a short text, and is what `ber_curve` takes.
+
+    Args:
+        code: as in `lgvsc_flow.graphs.codes.code`.
+        order: constellation points.
+        channel: as in `lgvsc_flow.graphs.channels.channel`.
+        method: of the demapper, "max-log" or "exact".
+        interleave: spread the words of a burst over all of it; None: yes, but for 5G NR, which has its own interleaver.
+        burst_bits: sent bits per burst at least; None: about 16384. A burst holds whole words and whole symbols.
+
+    Raises:
+        SpecError: there is no such code, channel or constellation, or they do not go together.
+    """
+
+    code: str = "none"
+    order: int = 16
+    channel: str = "awgn"
+    method: Literal["max-log", "exact"] = "max-log"
+    interleave: bool | None = None
+    burst_bits: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.order not in ORDERS:
+            raise SpecError(f"order is one of {', '.join(map(str, ORDERS))}; got {self.order}")
+        if self.method not in ("max-log", "exact"):
+            raise SpecError(f"method is max-log or exact; got {self.method!r}")
+        if self.burst_bits is not None and not 1 <= self.burst_bits <= 2**26:
+            raise SpecError(f"burst_bits is 1 to {2**26}; got {self.burst_bits}")
+        self.parsed_channel.build(0.0, self.words * self.parsed_code.n // self.bits_per_symbol)
+
+    @cached_property
+    def parsed_code(self) -> Code:
+        return code_of(self.code, self.order)
+
+    @cached_property
+    def parsed_channel(self) -> Channel:
+        return channel_of(self.channel)
+
+    @property
+    def name(self) -> str:
+        return f"{self.parsed_code.name}, {self.order}-QAM, {self.channel}"
+
+    @property
+    def bits_per_symbol(self) -> int:
+        return self.order.bit_length() - 1
+
+    @property
+    def efficiency(self) -> float:
+        """Information bits per channel symbol; Eb/N0 = Es/N0 / efficiency. Pilots and prefixes do not count."""
+        return self.bits_per_symbol * self.parsed_code.code_rate
+
+    @property
+    def block_bits(self) -> int | None:
+        """Information bits of a codeword, whose errors are counted together; None without a code."""
+        return self.parsed_code.k if self.parsed_code.coded else None
+
+    @property
+    def words(self) -> int:
+        """Codewords per burst, such that they fill whole symbols (and antennas)."""
+        n = self.parsed_code.n
+        antennas = self.parsed_channel.settings.get("transmitters", 2) if "mimo" in self.channel else 1
+        step = self.bits_per_symbol * antennas
+        step //= math.gcd(n, step)
+        wanted = self.burst_bits or BURST
+        return max(1, -(-wanted // (n * step)) if self.burst_bits else wanted // (n * step)) * step
+
+    def __call__(self, esn0_db: float, *, count: int = ENDLESS, seed: int = 0) -> Graph:
+        """The graph of `count` bursts; without a count it runs until it is stopped."""
+        code, n = self.parsed_code, self.parsed_code.n
+        interleave = code.interleaved if self.interleave is None else self.interleave
+        symbols = self.words * n // self.bits_per_symbol
+        source, meter = RandomBits(n=self.words * code.k, count=count), BerMeter()
+        graph = Graph(self.name, seed=seed)
+        graph.connect(
+            source,
+            *code.encoder(),
+            *([Interleaver(columns=n)] if interleave else []),
+            QamModulator(order=self.order),
+            self.parsed_channel.build(esn0_db, symbols),
+            Equalizer(),
+            QamDemodulator(order=self.order, method=self.method),
+            *([Deinterleaver(columns=n)] if interleave else []),
+            *(decoder := code.decoder()),
+        )
+        graph.connect(BoundPort(decoder[-1], decoder[-1].ports["bits"]), meter.received)
+        graph.connect(source, meter.sent)
+        return graph
 
 
 def uncoded(

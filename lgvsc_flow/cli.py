@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from lgvsc_flow.cli_ber import EXAMPLES, ber
 from lgvsc_flow.errors import FlowError
 from lgvsc_flow.graph import Graph
 from lgvsc_flow.items import type_name
@@ -170,6 +171,9 @@ def check(file: FileArgument, change: SetOption = [], drawing: DrawOption = None
     _draw(graph, drawing)
     graph.check()
     console.print(f"graph '{graph.name}' is wired rightly: {len(graph.blocks)} blocks, {len(graph.wires())} wires")
+
+
+app.command(epilog=EXAMPLES)(ber)
 
 
 @app.command(epilog="Examples: `lgvsc-flow blocks`, `lgvsc-flow blocks QamDemodulator`")

@@ -1,0 +1,178 @@
+"""Error rate curves for people: a table, and a plot with error bars and closed forms."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lgvsc_flow.errors import FlowError
+from lgvsc_flow.graphs.ber_file import Curve, Point
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from rich.table import Table
+
+__all__ = ["FORMATS", "ber_table", "check_path", "plot_curves"]
+
+FORMATS = (".png", ".svg", ".pdf")
+_NOTE: dict[str, Any] = {"ha": "right", "va": "top", "fontsize": 8, "color": "#555555"}
+COLOURS = ("#4477aa", "#ee6677", "#228833", "#aa3377", "#66ccee", "#ccbb44")
+
+
+def ber_table(curve: Curve) -> Table:
+    """The points as a rich table: rates with their intervals, and the counts behind them."""
+    from rich.table import Table
+
+    table = Table(title=f"{curve.name}; intervals of {100 * curve.settings.get('confidence', 0.95):g} %")
+    blocks = any(p.bler is not None for p in curve.points)
+    columns = ["Es/N0 dB", "Eb/N0 dB", "BER", "BER from .. to", "bit errors", "bits"]
+    columns += ["BLER", "BLER from .. to", "block errors", "blocks"] if blocks else []
+    for column in [*columns, "ended by"]:
+        table.add_column(column, justify="right", no_wrap=column != "ended by")
+    for p in curve.points:
+        row = [f"{p.esn0_db:g}", "-" if p.ebn0_db is None else f"{p.ebn0_db:.2f}", f"{p.ber:.3g}"]
+        row += [f"{p.ber_low:.2g} .. {p.ber_high:.2g}", f"{p.bit_errors:,}", f"{p.bits:,}"]
+        if blocks and p.bler is not None:
+            row += [f"{p.bler:.3g}", f"{p.bler_low:.2g} .. {p.bler_high:.2g}", f"{p.block_errors:,}", f"{p.blocks:,}"]
+        table.add_row(*row, p.stopped_by)
+    return table
+
+
+def check_path(path: str | Path) -> Path:
+    """Make the folder of a plot, and look at its ending.
+
+    Raises:
+        FlowError: the ending is none of .png, .svg and .pdf, or the folder cannot be made.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in FORMATS:
+        raise FlowError(f"{path}: a plot ends in {', '.join(FORMATS)}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FlowError(f"{path}: its folder cannot be made: {error.strerror}") from None
+    if path.is_dir():
+        raise FlowError(f"{path} is a folder")
+    return path
+
+
+def plot_curves(
+    curves: Sequence[Curve],
+    path: str | Path | None = None,
+    *,
+    closed_forms: Mapping[str, Callable[[float], float]] | None = None,
+) -> Figure:
+    """Bit error rates (lines), block error rates (broken lines) over Es/N0, with Eb/N0 above where all curves share it.
+
+    A rate of which no error was seen is drawn as an arrow from its upper bound.
+
+    Args:
+        curves: what to draw.
+        path: written here too, whole or not at all; its ending decides the format.
+        closed_forms: error rate as a function of Es/N0 in dB, by name.
+
+    Raises:
+        FlowError: there are no points, or the file cannot be written.
+    """
+    if path is not None:
+        path = check_path(path)
+    points = [p for curve in curves for p in curve.points]
+    if not points:
+        raise FlowError("there are no points to plot")
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 5.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    low, high = min(p.esn0_db for p in points), max(p.esn0_db for p in points)
+    lowest = min(_floor(p) for p in points)
+    grid = np.linspace(low - 0.3, high + 0.3, 300) if high > low else np.linspace(low - 1, low + 1, 300)
+    for i, (name, form) in enumerate((closed_forms or {}).items()):
+        rates = np.array([form(float(x)) for x in grid])
+        axes.plot(grid, rates, color="#666666", linewidth=1.2, linestyle=("-", ":", "-.")[i % 3], label=name, zorder=1)
+    for i, curve in enumerate(curves):
+        colour = COLOURS[i % len(COLOURS)]
+        closed = closed_forms is not None and len(closed_forms) > 0 and not any(p.blocks for p in curve.points)
+        _draw(axes, curve, "ber", colour, "o", "none" if closed else "-", "BER")
+        if any(p.bler is not None for p in curve.points):
+            _draw(axes, curve, "bler", colour, "s", "--", "BLER")
+    axes.set_yscale("log")
+    axes.set_ylim(10 ** np.floor(np.log10(lowest)), 1.3)
+    axes.set_xlim(grid[0], grid[-1])
+    axes.set_xlabel("Es/N0, dB")
+    axes.set_ylabel("error rate")
+    axes.grid(True, which="major", color="#cccccc", linewidth=0.7)
+    axes.grid(True, which="minor", color="#eeeeee", linewidth=0.5)
+    _second_axis(axes, curves)
+    axes.legend(loc="lower left", fontsize=8, framealpha=0.9)
+    levels = {c.settings.get("confidence", 0.95) for c in curves}
+    if len(levels) == 1:
+        axes.annotate(f"bars: {100 * levels.pop():g} % confidence", (0.99, 0.98), xycoords="axes fraction", **_NOTE)
+    if path is not None:
+        _save(figure, Path(path))
+    return figure
+
+
+def _floor(p: Point) -> float:
+    rates = [p.ber_low or p.ber or p.ber_high]
+    if p.bler is not None:
+        rates.append(p.bler_low or p.bler or p.bler_high or 1.0)
+    return max(min(rates) / 2, 1e-12)
+
+
+def _draw(axes: Any, curve: Curve, rate: str, colour: str, marker: str, line: str, what: str) -> None:
+    seen = [p for p in curve.points if getattr(p, rate)]
+    x, y = [p.esn0_db for p in seen], [getattr(p, rate) for p in seen]
+    below = [getattr(p, rate) - getattr(p, f"{rate}_low") for p in seen]
+    above = [getattr(p, f"{rate}_high") - getattr(p, rate) for p in seen]
+    hollow = "white" if rate == "bler" else colour
+    axes.errorbar(
+        x,
+        y,
+        yerr=[below, above],
+        color=colour,
+        marker=marker,
+        markersize=5,
+        markerfacecolor=hollow,
+        linestyle=line,
+        linewidth=1.2,
+        capsize=3,
+        label=f"{curve.name}: {what}",
+        zorder=3,
+    )
+    none = [p for p in curve.points if getattr(p, rate) == 0]
+    if none:
+        bounds = [getattr(p, f"{rate}_high") for p in none]
+        axes.errorbar(
+            [p.esn0_db for p in none],
+            bounds,
+            yerr=[0.5 * b for b in bounds],
+            uplims=True,
+            color=colour,
+            marker="_",
+            linestyle="none",
+        )
+
+
+def _second_axis(axes: Any, curves: Sequence[Curve]) -> None:
+    shifts = {p.esn0_db - p.ebn0_db if p.ebn0_db is not None else None for c in curves for p in c.points}
+    rounded = {None if s is None else round(s, 9) for s in shifts}
+    shift = rounded.pop() if len(rounded) == 1 else None
+    if shift is not None:
+        above = axes.secondary_xaxis("top", functions=(lambda x: x - shift, lambda x: x + shift))
+        above.set_xlabel("Eb/N0, dB")
+
+
+def _save(figure: Figure, path: Path) -> None:
+    temporary = path.with_name(f"{path.name}.tmp")
+    try:
+        figure.savefig(temporary, format=path.suffix.lower()[1:], dpi=150)
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise FlowError(f"{path} cannot be written: {error.strerror}") from None

@@ -43,6 +43,9 @@ class Vector:
     def __mul__(self, other: Vector | float) -> Vector:
         return self._with(other, "mul", "fmul")
 
+    def __truediv__(self, other: Vector | float) -> Vector:
+        return self._with(other, "sdiv", "fdiv")
+
     def __xor__(self, other: Vector) -> Vector:
         return self._with(other, "xor")
 

@@ -140,18 +140,20 @@ def uncoded(
     count: int = 64,
     seed: int = 0,
 ) -> Graph:
-    """Random bits -> QAM -> channel -> equalizer -> LLRs -> hard decision; or from the channel straight to a decision.
+    """Random bits -> QAM -> channel -> LLRs -> hard decision; or from the channel straight to a decision.
+
+    There is no equalizer: the demapper and the decision use the gain and the noise variance of each symbol themselves.
 
     Args:
         order: constellation points.
         channel: any block from Symbols to Received; AWGN at 10 dB if None.
-        decision: `soft`, the signs of LLRs behind an equalizer, or `hard`, the nearest point (the same bits).
+        decision: `soft`, the signs of LLRs, or `hard`, the nearest point (the same bits).
         n: bits per burst, whole symbols.
         count: bursts.
         seed: the root seed.
     """
     receivers: dict[str, Callable[[], list[Block]]] = {
-        "soft": lambda: [Equalizer(), QamDemodulator(order=order), HardDecision()],
+        "soft": lambda: [QamDemodulator(order=order), HardDecision()],
         "hard": lambda: [QamDecision(order=order)],
     }
     if decision not in receivers:

@@ -8,7 +8,7 @@ import numpy as np
 
 __all__ = ["ORDERS", "amplitudes", "constellation"]
 
-ORDERS = (4, 16, 64, 256)
+ORDERS = (4, 16, 64, 256, 1024)
 
 
 @cache
@@ -31,7 +31,7 @@ def amplitudes(order: int) -> np.ndarray:
 def constellation(order: int) -> np.ndarray:
     """complex64 [order]: the point of every label; even bits of the label set I, odd bits Q.
 
-    Ref: 3GPP TS 38.211, clause 5.1 (QPSK, 16QAM, 64QAM, 256QAM).
+    Ref: 3GPP TS 38.211, clause 5.1 (QPSK, 16QAM, 64QAM, 256QAM; 1024QAM since Release 17).
     """
     half = (order.bit_length() - 1) // 2
     label = np.arange(order)

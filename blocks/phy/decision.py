@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
+from llvmlite import ir
 from numba import njit
 
 from lgvsc_flow import Block, In, Out, setting
 from lgvsc_flow.blocks.phy.constellation import ORDERS
-from lgvsc_flow.blocks.phy.qam_soft import burst_factors, matched, state_of
+from lgvsc_flow.blocks.phy.qam_soft import NONE, PAIRS, SYMBOLS, burst_factors, interleave, matched, state_of
+from lgvsc_flow.blocks.simd import F32, LANES, U32, Memory, Vector, each_step
 from lgvsc_flow.items import Bits, Llrs, Received
 
 __all__ = ["HardDecision", "QamDecision", "decide", "decide_symbols"]
 
+U8 = ir.VectorType(ir.IntType(8), LANES)
 _GAIN, _NOISE = np.ones(1, np.complex64), np.ones(1, np.float32)  # of symbols that are matched already
 
 
@@ -34,51 +39,59 @@ def _factors(gain: np.ndarray, noise_variance: np.ndarray, half: int) -> tuple[n
     return np.float32(np.nan), np.float32(np.nan)
 
 
-@njit(nogil=True, cache=True)
-def _decide_4(y: np.ndarray, gain: np.ndarray, noise_variance: np.ndarray) -> np.ndarray:
-    bits = np.empty(y.size, np.uint8)
-    re, im = _factors(gain, noise_variance, 1)
-    zero = np.float32(0)
-    for i in range(y.size // 2):
-        a = y[2 * i] * re + y[2 * i + 1] * im
-        b = y[2 * i + 1] * re - y[2 * i] * im
-        usable = a * zero + b * zero == zero
-        bits[2 * i] = (a < zero) & usable
-        bits[2 * i + 1] = (b < zero) & usable
-    return bits
+def _emit(memory: list[Memory], step: ir.Value, numbers: list[Vector], *, half: int, per_symbol: bool) -> None:
+    """Bits of 8 symbols: the nested labels from the first bit inwards, sign, then which side of what is left.
+
+    A symbol that cannot be used is made NaN in both dimensions, and NaN is neither below nor beyond anything.
+    """
+    out, symbols, weights = memory
+    y = symbols.load(symbols.step(step, 4 * LANES), F32)
+    re, im, _ = numbers
+    if per_symbol:
+        few = weights.load(weights.step(step, 4 * SYMBOLS), ir.VectorType(ir.FloatType(), SYMBOLS))
+        weight = few.shuffle(few, [i // 2 for i in range(LANES)])
+        x = weight.compare(">", 0.0).where(y * re, float("nan"))
+    else:
+        turn = Vector(im.builder, ir.Constant(F32, [1.0, -1.0] * SYMBOLS)) * im
+        x = y * re + y.shuffle(y, PAIRS) * turn
+        nothing = x * 0.0  # NaN for both NaN and inf
+        x = x + (nothing + nothing.shuffle(nothing, PAIRS))
+    bits, middle = [x.compare("<", 0.0)], float(1 << (half - 1))
+    for _ in range(half - 1):
+        x = (x.to("bitcast", U32) & 0x7FFFFFFF).to("bitcast", F32)
+        bits.append(x.compare(">", middle))
+        x, middle = x - middle, middle / 2
+    for i, vector in enumerate(interleave([b.to("zext", U8) for b in bits])):
+        out.store(out.step(step, LANES * half, LANES * i), vector)
+
+
+_HALVES = [(order.bit_length() - 1) // 2 for order in ORDERS]
+_of_symbols = each_step(*[partial(_emit, half=half, per_symbol=True) for half in _HALVES])
+_of_burst = each_step(*[partial(_emit, half=half, per_symbol=False) for half in _HALVES])
 
 
 @njit(nogil=True, cache=True)
-def _decide_16(y: np.ndarray, gain: np.ndarray, noise_variance: np.ndarray) -> np.ndarray:
-    bits = np.empty(2 * y.size, np.uint8)
-    re, im = _factors(gain, noise_variance, 2)
-    words = bits.view(np.uint32)
-    zero, two = np.float32(0), np.float32(2)
-    for i in range(y.size // 2):
-        a = y[2 * i] * re + y[2 * i + 1] * im
-        b = y[2 * i + 1] * re - y[2 * i] * im
-        low = np.uint32(a < zero) | np.uint32(b < zero) << np.uint32(8)
-        high = np.uint32(abs(a) > two) | np.uint32(abs(b) > two) << np.uint32(8)
-        words[i] = low | high << np.uint32(16) if a * zero + b * zero == zero else np.uint32(0)
-    return bits
-
-
-@njit(nogil=True, cache=True)
-def _decide_any(y: np.ndarray, gain: np.ndarray, noise_variance: np.ndarray, half: int) -> np.ndarray:
-    """The standard's nested labels from the first bit inwards: sign, then which side of the middle of what is left."""
-    bits = np.zeros(half * y.size, np.uint8)
-    re, im = _factors(gain, noise_variance, half)
-    zero = np.float32(0)
-    for i in range(y.size // 2):
-        a = y[2 * i] * re + y[2 * i + 1] * im
-        b = y[2 * i + 1] * re - y[2 * i] * im
-        if a * zero + b * zero == zero:
-            at, middle = 2 * half * i, np.float32(1 << (half - 1))
-            bits[at], bits[at + 1] = a < zero, b < zero
-            for j in range(1, half):
-                a, b = abs(a), abs(b)
-                bits[at + 2 * j], bits[at + 2 * j + 1] = a > middle, b > middle
-                a, b, middle = a - middle, b - middle, middle * np.float32(0.5)
+def _decide(
+    symbols: np.ndarray, weights: np.ndarray, gain: np.ndarray, noise_variance: np.ndarray, half: int
+) -> np.ndarray:
+    """Bits of matched symbols with a weight each, or, where `weights` is empty, with the state of the whole burst."""
+    n, width, which, zero = symbols.size, 2 * half, half - 1, np.float32(0)
+    bits = np.empty(n * width, np.uint8)
+    steps = n // SYMBOLS
+    done = steps * SYMBOLS
+    few, few_weights = np.zeros(SYMBOLS, np.complex64), np.zeros(SYMBOLS, np.float32)
+    few_bits = np.empty(SYMBOLS * width, np.uint8)
+    few[: n - done] = symbols[done:]
+    if weights.size:
+        few_weights[: n - done] = weights[done:]
+        re, im = _factors(_GAIN, _NOISE, half)
+        _of_symbols(bits, symbols, weights, steps, which, re, im, zero)
+        _of_symbols(few_bits, few, few_weights, 1, which, re, im, zero)
+    else:
+        re, im = _factors(gain, noise_variance, half)
+        _of_burst(bits, symbols, weights, steps, which, re, im, zero)
+        _of_burst(few_bits, few, few_weights, 1, which, re, im, zero)
+    bits[done * width :] = few_bits[: (n - done) * width]
     return bits
 
 
@@ -91,18 +104,12 @@ def decide_symbols(received: Received, order: int) -> np.ndarray:
         ValueError: gain or noise variance are neither a scalar nor one per symbol.
     """
     symbols, gain, noise_variance = state_of(received)
-    half = (order.bit_length() - 1) // 2
     if not symbols.size:
         return np.empty(0, np.uint8)
+    weights = NONE
     if gain.size > 1 or noise_variance.size > 1:
-        equal, weights = matched(symbols, gain, noise_variance)
-        # With two levels a side an erasure, which is 0, decides for zeros as it is.
-        symbols = equal if half < 3 else np.where(weights > 0, equal, np.complex64(np.nan))
-        gain, noise_variance = _GAIN, _NOISE
-    y = symbols.view(np.float32)
-    if half > 2:
-        return _decide_any(y, gain, noise_variance, half)
-    return (_decide_4 if half == 1 else _decide_16)(y, gain, noise_variance)
+        symbols, weights = matched(symbols, gain, noise_variance)
+    return _decide(symbols, weights, gain, noise_variance, (order.bit_length() - 1) // 2)
 
 
 class HardDecision(Block):

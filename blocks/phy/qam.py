@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+from llvmlite import ir
 from numba import njit
 
 from lgvsc_flow import Block, In, Out, setting
 from lgvsc_flow.blocks.phy.constellation import ORDERS, amplitudes, constellation
 from lgvsc_flow.blocks.phy.qam_soft import LLR_MAX, demodulate
+from lgvsc_flow.blocks.simd import LANES, U32, Memory, Vector, each_step
 from lgvsc_flow.items import Bits, Llrs, Received, Symbols
 
 __all__ = [
@@ -31,15 +33,36 @@ def _modulate_4(bits: np.ndarray, near: np.float32) -> np.ndarray:
     return symbols
 
 
+def _emit_16(memory: list[Memory], step: ir.Value, numbers: list[Vector]) -> None:
+    """16 symbols from 16 words of four bits, a byte each: amplitude and sign are chosen in the bits of the floats."""
+    out, bits, _ = memory
+    near, far = (int(a.view(np.uint32)) for a in amplitudes(16)[:2])
+    word = bits.load(bits.step(step, 4 * LANES), U32)
+    real = (word << 15).signed_rshift(31) & (near ^ far)
+    imag = (word << 7).signed_rshift(31) & (near ^ far)
+    # Amplitudes are positive: the sign comes in by addition.
+    real = real ^ ((word << 31) + near)
+    imag = imag ^ (((word << 23) & (1 << 31)) + near)
+    both = [lane for i in range(LANES) for lane in (i, i + LANES)]
+    for i in range(2):
+        out.store(out.step(step, 8 * LANES, 4 * LANES * i), real.shuffle(imag, both[LANES * i : LANES * (i + 1)]))
+
+
+_steps_of_16 = each_step(_emit_16)
+
+
 @njit(nogil=True, cache=True)
-def _modulate_16(bits: np.ndarray, near: np.float32, far: np.float32) -> np.ndarray:
-    symbols = np.empty(bits.size // 4, np.complex64)
-    x = symbols.view(np.float32)
-    for i in range(symbols.size):
-        re = far if bits[4 * i + 2] & 1 else near
-        im = far if bits[4 * i + 3] & 1 else near
-        x[2 * i] = -re if bits[4 * i] & 1 else re
-        x[2 * i + 1] = -im if bits[4 * i + 1] & 1 else im
+def _modulate_16(bits: np.ndarray) -> np.ndarray:
+    n = bits.size // 4
+    symbols = np.empty(n, np.complex64)
+    steps = n // LANES
+    done = steps * LANES
+    zero = np.float32(0)
+    _steps_of_16(symbols, bits, bits, steps, 0, zero, zero, zero)
+    few_bits, few = np.zeros(4 * LANES, np.uint8), np.empty(LANES, np.complex64)
+    few_bits[: 4 * (n - done)] = bits[4 * done :]
+    _steps_of_16(few, few_bits, few_bits, 1, 0, zero, zero, zero)
+    symbols[done:] = few[: n - done]
     return symbols
 
 
@@ -67,6 +90,24 @@ def _modulate_256(bits: np.ndarray, levels: np.ndarray) -> np.ndarray:
     return symbols
 
 
+@njit(nogil=True, cache=True)
+def _modulate_1024(bits: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    symbols = np.empty(bits.size // 10, np.complex64)
+    x = symbols.view(np.float32)
+    for i in range(symbols.size):
+        at = 10 * i
+        re = (bits[at] & 1) << 4 | (bits[at + 2] & 1) << 3 | (bits[at + 4] & 1) << 2 | (bits[at + 6] & 1) << 1
+        im = (bits[at + 1] & 1) << 4 | (bits[at + 3] & 1) << 3 | (bits[at + 5] & 1) << 2 | (bits[at + 7] & 1) << 1
+        re, im = re | bits[at + 8] & 1, im | bits[at + 9] & 1
+        x[2 * i] = levels[re]
+        x[2 * i + 1] = levels[im]
+    return symbols
+
+
+_BY_TABLE = {64: _modulate_64, 256: _modulate_256, 1024: _modulate_1024}
+_QPSK_AMPLITUDE = amplitudes(4)[0]
+
+
 def modulate(bits: np.ndarray, order: int) -> np.ndarray:
     """uint8 bits [n], of which the lowest bit counts, to complex64 symbols [n / bits_per_symbol].
 
@@ -77,13 +118,10 @@ def modulate(bits: np.ndarray, order: int) -> np.ndarray:
     if bits.size % bits_per_symbol:
         raise ValueError(f"a burst must hold whole symbols of {bits_per_symbol} bits.")
     if order == 4:
-        return _modulate_4(bits, _NEAR[4])
+        return _modulate_4(bits, _QPSK_AMPLITUDE)
     if order == 16:
-        return _modulate_16(bits, _NEAR[16], _FAR)
-    return (_modulate_64 if order == 64 else _modulate_256)(bits, amplitudes(order))
-
-
-_NEAR, _FAR = {order: amplitudes(order)[0] for order in (4, 16)}, amplitudes(16)[1]
+        return _modulate_16(np.ascontiguousarray(bits))
+    return _BY_TABLE[order](bits, amplitudes(order))
 
 
 class QamModulator(Block):

@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 from llvmlite import ir
 from numba import njit
 
-from lgvsc_flow.blocks.phy.constellation import ORDERS, amplitudes
+from lgvsc_flow.blocks.phy.constellation import ORDERS
+from lgvsc_flow.blocks.phy.qam_exact import exact, nearness
 from lgvsc_flow.blocks.simd import F32, LANES, U32, Memory, Vector, each_step
 from lgvsc_flow.items import Received
 
-__all__ = ["LLR_MAX", "burst_factors", "demodulate", "matched", "state_of"]
+__all__ = [
+    "LLR_MAX",
+    "NONE",
+    "PAIRS",
+    "SYMBOLS",
+    "burst_factors",
+    "demodulate",
+    "interleave",
+    "matched",
+    "state_of",
+]
 
 LLR_MAX = 1e6
-_SYMBOLS = LANES // 2  # symbols of a step: their dimensions, interleaved, fill a vector
-_PAIRS = [i ^ 1 for i in range(LANES)]
-_NONE = np.empty(0, np.float32)
+SYMBOLS = LANES // 2  # symbols of a step: their dimensions, interleaved, fill a vector
+PAIRS = [i ^ 1 for i in range(LANES)]
+NONE = np.empty(0, np.float32)
 
 
 def state_of(received: Received) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -63,7 +75,7 @@ def matched(symbols: np.ndarray, gain: np.ndarray, noise_variance: np.ndarray) -
     return equal, weight
 
 
-def _interleave(parts: list[Vector]) -> list[Vector]:
+def interleave(parts: list[Vector]) -> list[Vector]:
     """From vectors of one bit of both dimensions, [I0 Q0 I1 Q1 ...], to the order of the labels."""
     width = 2 * len(parts)
     vectors = []
@@ -79,8 +91,7 @@ def _interleave(parts: list[Vector]) -> list[Vector]:
 
 def _max_log(x: Vector, weight: Vector, order: int) -> list[Vector]:
     """LLRs of the bits of one dimension: the distance to the nearest level of either bit value, by the weight."""
-    levels = [float(a) for a in amplitudes(order)]
-    half = len(levels).bit_length() - 1
+    half = (order.bit_length() - 1) // 2
     if half == 1:
         return [x * (2 * 2**0.5) * weight]
     if half == 2:  # in closed form, in units of the smallest amplitude: levels 1, 3, -1, -3
@@ -92,40 +103,46 @@ def _max_log(x: Vector, weight: Vector, order: int) -> list[Vector]:
         # Beyond 2 the nearest level of the same sign is 3 and no longer 1.
         outer = four.maximum(size * 8.0 - 8.0) * tenth
         return [(outer.to("bitcast", U32) | sign).to("bitcast", F32), (four * -1.0 + 8.0) * tenth]
-    distance = [(x - level) * (x - level) for level in levels]
+    near = nearness(x, order)
     llrs = []
     for j in reversed(range(half)):
         nearest = []
         for value in (0, 1):
-            those = [d for label, d in enumerate(distance) if label >> j & 1 == value]
+            those = [d for label, d in enumerate(near) if label >> j & 1 == value]
             while len(those) > 1:
-                those = [a.minimum(b) for a, b in zip(those[::2], those[1::2], strict=True)]
+                those = [a.maximum(b) for a, b in zip(those[::2], those[1::2], strict=True)]
             nearest += those
-        llrs.append((nearest[1] - nearest[0]) * weight)
+        llrs.append((nearest[0] - nearest[1]) * weight)
     return llrs
 
 
-def _emit(memory: list[Memory], step: ir.Value, numbers: list[Vector], *, order: int, per_symbol: bool) -> None:
+Method = Callable[[Vector, Vector, int], list[Vector]]
+
+
+def _emit(
+    memory: list[Memory], step: ir.Value, numbers: list[Vector], *, order: int, per_symbol: bool, method: Method
+) -> None:
     """LLRs of 8 symbols: matched ones with a weight each, or as received with the factors of the whole burst."""
     out, symbols, weights = memory
     y = symbols.load(symbols.step(step, 4 * LANES), F32)
     if per_symbol:
-        few = weights.load(weights.step(step, 4 * _SYMBOLS), ir.VectorType(ir.FloatType(), _SYMBOLS))
+        few = weights.load(weights.step(step, 4 * SYMBOLS), ir.VectorType(ir.FloatType(), SYMBOLS))
         x, weight = y, few.shuffle(few, [i // 2 for i in range(LANES)])
     else:
         re, im, weight = numbers
-        turn = Vector(im.builder, ir.Constant(F32, [1.0, -1.0] * _SYMBOLS)) * im
-        x = y * re + y.shuffle(y, _PAIRS) * turn
+        turn = Vector(im.builder, ir.Constant(F32, [1.0, -1.0] * SYMBOLS)) * im
+        x = y * re + y.shuffle(y, PAIRS) * turn
         nothing = x * 0.0  # NaN for both NaN and inf
-        usable = (nothing + nothing.shuffle(nothing, _PAIRS)).compare("==", 0.0)
+        usable = (nothing + nothing.shuffle(nothing, PAIRS)).compare("==", 0.0)
         x, weight = usable.where(x, 0.0), usable.where(weight, 0.0)
-    llrs = [v.minimum(LLR_MAX).maximum(-LLR_MAX) for v in _max_log(x, weight, order)]
-    for i, vector in enumerate(_interleave(llrs)):
+    llrs = [v.minimum(LLR_MAX).maximum(-LLR_MAX) for v in method(x, weight, order)]
+    for i, vector in enumerate(interleave(llrs)):
         out.store(out.step(step, 4 * LANES * len(llrs), 4 * LANES * i), vector)
 
 
-_of_symbols = each_step(*[partial(_emit, order=order, per_symbol=True) for order in ORDERS])
-_of_burst = each_step(*[partial(_emit, order=order, per_symbol=False) for order in ORDERS])
+_of_symbols = each_step(*[partial(_emit, order=order, per_symbol=True, method=_max_log) for order in ORDERS])
+_of_burst = each_step(*[partial(_emit, order=order, per_symbol=False, method=_max_log) for order in ORDERS])
+_exact_of_symbols = each_step(*[partial(_emit, order=order, per_symbol=True, method=exact) for order in ORDERS])
 
 
 @njit(nogil=True, cache=True)
@@ -150,10 +167,10 @@ def _soften(
     re, im, w = burst_factors(gain[0], noise_variance[0])
     n = symbols.size
     llrs = np.empty(n * bits, np.float32)
-    steps = n // _SYMBOLS
-    done = steps * _SYMBOLS
-    few, few_weights = np.zeros(_SYMBOLS, np.complex64), np.zeros(_SYMBOLS, np.float32)
-    few_llrs = np.empty(_SYMBOLS * bits, np.float32)
+    steps = n // SYMBOLS
+    done = steps * SYMBOLS
+    few, few_weights = np.zeros(SYMBOLS, np.complex64), np.zeros(SYMBOLS, np.float32)
+    few_llrs = np.empty(SYMBOLS * bits, np.float32)
     few[: n - done] = symbols[done:]
     if weights.size:
         few_weights[: n - done] = weights[done:]
@@ -167,30 +184,18 @@ def _soften(
 
 
 @njit(nogil=True, cache=True)
-def _demodulate_exact(dims: np.ndarray, weight: np.ndarray, levels: np.ndarray, limit: np.float32) -> np.ndarray:
-    half = 0
-    while 1 << half < levels.size:
-        half += 1
-    llrs = np.empty(2 * half * weight.size, np.float32)
-    metrics = np.empty(levels.size)
-    best, total = np.empty((half, 2)), np.empty((half, 2))
-    for i in range(weight.size):
-        for d in range(2):
-            best[:] = -np.inf
-            total[:] = 0
-            for label in range(levels.size):
-                off = float(dims[2 * i + d]) - levels[label]
-                metrics[label] = -off * off * weight[i]
-                for j in range(half):
-                    bit = label >> (half - 1 - j) & 1
-                    best[j, bit] = max(best[j, bit], metrics[label])
-            for label in range(levels.size):
-                for j in range(half):
-                    bit = label >> (half - 1 - j) & 1
-                    total[j, bit] += np.exp(metrics[label] - best[j, bit])
-            for j in range(half):
-                value = best[j, 0] - best[j, 1] + np.log(total[j, 0] / total[j, 1])
-                llrs[2 * half * i + 2 * j + d] = min(max(value, -limit), limit) if weight[i] > 0 else 0.0
+def _soften_exactly(symbols: np.ndarray, weights: np.ndarray, which: int, bits: int) -> np.ndarray:
+    """Exact LLRs of matched symbols with a weight each."""
+    n, zero = symbols.size, np.float32(0)
+    llrs = np.empty(n * bits, np.float32)
+    steps = n // SYMBOLS
+    done = steps * SYMBOLS
+    few, few_weights = np.zeros(SYMBOLS, np.complex64), np.zeros(SYMBOLS, np.float32)
+    few_llrs = np.empty(SYMBOLS * bits, np.float32)
+    few[: n - done], few_weights[: n - done] = symbols[done:], weights[done:]
+    _exact_of_symbols(llrs, symbols, weights, steps, which, zero, zero, zero)
+    _exact_of_symbols(few_llrs, few, few_weights, 1, which, zero, zero, zero)
+    llrs[done * bits :] = few_llrs[: (n - done) * bits]
     return llrs
 
 
@@ -209,8 +214,8 @@ def demodulate(received: Received, order: int, method: str = "max-log") -> np.nd
     bits = order.bit_length() - 1
     if order != 4 and method == "exact":
         equal, weight = matched(symbols, gain, noise_variance)
-        return _demodulate_exact(equal.view(np.float32), weight, amplitudes(order), np.float32(LLR_MAX))
-    weights = _NONE
+        return _soften_exactly(equal, weight, ORDERS.index(order), bits)
+    weights = NONE
     if gain.size > 1 or noise_variance.size > 1:
         symbols, weights = matched(symbols, gain, noise_variance)
     return _soften(symbols, weights, gain, noise_variance, ORDERS.index(order), bits)

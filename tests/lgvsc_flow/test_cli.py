@@ -74,7 +74,7 @@ def test_blocks_are_listed_and_shown(command):
     assert "QamModulator" in text
     code, text = command("blocks", "QamModulator")
     assert "out symbols: Symbols[n // bits_per_symbol], sets constellation {order}-QAM" in text
-    assert "order: int = 16 (one of 4, 16, 64, 256): constellation points" in text
+    assert "order: int = 16 (one of 4, 16, 64, 256, 1024): constellation points" in text
     assert "taken by AwgnChannel," in text
     assert "graph.connect(" in text
     assert command("blocks", "QamModulater") == (

@@ -71,7 +71,7 @@ wires:
         "seed: takes a whole number from 0, got -1.",
         "source: 'RandomBit' is no installed block (did you mean RandomBits?).",
         "mod: QamModulator has no setting 'ordre' (did you mean order?); it has order.",
-        "mod2: QamModulator.order is one of 4, 16, 64, 256; got 5.",
+        "mod2: QamModulator.order is one of 4, 16, 64, 256, 1024; got 5.",
         "wire 'meter.sent -> meter.received': meter has no output 'sent'; its outputs: none.",
         "wire 'nowhere.bits -> meter.sent': there is no block 'nowhere'.",
         "wire 'meter.sent': write it as 'Block.port -> Block.port'.",

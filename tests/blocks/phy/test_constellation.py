@@ -11,7 +11,7 @@ def labels(order):
 
 
 def standard_point(bits):
-    """3GPP TS 38.211, clause 5.1, written out: the formulas of 5.1.3 to 5.1.6."""
+    """3GPP TS 38.211, clause 5.1, written out: the formulas of 5.1.3 to 5.1.7."""
     s = [1 - 2 * int(b) for b in bits]
     match len(bits):
         case 2:
@@ -20,10 +20,14 @@ def standard_point(bits):
             return (s[0] * (2 - s[2]) + 1j * s[1] * (2 - s[3])) / np.sqrt(10)
         case 6:
             return (s[0] * (4 - s[2] * (2 - s[4])) + 1j * s[1] * (4 - s[3] * (2 - s[5]))) / np.sqrt(42)
-        case _:
+        case 8:
             i = s[0] * (8 - s[2] * (4 - s[4] * (2 - s[6])))
             q = s[1] * (8 - s[3] * (4 - s[5] * (2 - s[7])))
             return (i + 1j * q) / np.sqrt(170)
+        case _:
+            i = s[0] * (16 - s[2] * (8 - s[4] * (4 - s[6] * (2 - s[8]))))
+            q = s[1] * (16 - s[3] * (8 - s[5] * (4 - s[7] * (2 - s[9]))))
+            return (i + 1j * q) / np.sqrt(682)
 
 
 @pytest.mark.parametrize("order", ORDERS)

@@ -49,6 +49,34 @@ def test_llrs_against_brute_force(order, method):
     assert np.allclose(got, expected, rtol=2e-4, atol=2e-3)
 
 
+@pytest.mark.parametrize("order", ORDERS[1:])
+@pytest.mark.parametrize("noise_variance", [1e-3, 0.03, 1, 30])
+def test_the_exact_demapper_from_little_to_much_noise(order, noise_variance):
+    """Within 3e-6 of the largest metric, the rounding of float32; far symbols too."""
+    rng = np.random.default_rng(order)
+    y = ((rng.normal(size=600) + 1j * rng.normal(size=600)) * np.repeat([0.3, 1, 4], 200)).astype(np.complex64)
+    got = demodulate(received(y, 1, noise_variance), order, "exact")
+    expected = reference_llrs(y, np.ones(600), np.full(600, noise_variance), order, exact=True)
+    scale = np.repeat(1 + (np.abs(y) + 1) * 4 / noise_variance, order.bit_length() - 1)
+    assert np.max(np.abs(got - expected) / scale) < 3e-6
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("method", ["max-log", "exact"])
+def test_the_largest_and_the_smallest_numbers(order, method):
+    """Symbols of 1e37, alone or with gains that undo them, give finite LLRs of the right sign."""
+    good = constellation(order)
+    bits = labels(order).ravel() == 1
+    for gain, noise in ((1e17, 1e30), (1e-12, 1e-30), (1e12, 0)):
+        llrs = demodulate(received(good * gain, gain, noise), order, method)
+        assert np.isfinite(llrs).all()
+        assert np.array_equal(llrs < 0, bits)
+    far = demodulate(received([-1e37 - 1e37j, 1e37 + 1e37j]), order, method).reshape(2, -1)
+    assert np.isfinite(far).all()
+    assert (far[0, :2] == -LLR_MAX).all()
+    assert (far[1, :2] == LLR_MAX).all()
+
+
 @pytest.mark.parametrize("order", [16, 64])
 def test_exact_llrs_against_commpy(order):
     """scikit-commpy sums over all points of the constellation that it is given; its LLR is ln P(1)/P(0)."""
@@ -129,7 +157,8 @@ digest = hashlib.sha256()
 for order in ORDERS:
     for gain, noise in ((h, np.float32(0.1)), (h[:1], np.float32(0.1))):
         received = Received(y, gain, np.array(noise))
-        digest.update(demodulate(received, order).tobytes() + decide_symbols(received, order).tobytes())
+        digest.update(demodulate(received, order).tobytes() + demodulate(received, order, "exact").tobytes())
+        digest.update(decide_symbols(received, order).tobytes())
 print(digest.hexdigest())
 """
 

@@ -16,8 +16,10 @@ from lgvsc_flow.blocks.phy.ldpc.simd import lanes
 __all__ = ["MAX_DEGREE", "decode_int8"]
 
 MAX_DEGREE = 32  # code is generated for each degree of a check
-CACHE_BYTES = 700_000  # batches whose totals and messages are larger leave the L2 cache
-ALONG_COST = 1.6  # of a vector along a circulant, in vectors across codewords (measured)
+ALONG_COST = 5.5  # of a vector along a circulant, in vectors across codewords (measured)
+# What of this is left for batches whose totals and messages are larger, in bytes, than the cache: for one of 1 MiB
+# per core. The last is lower than measured, since a batch goes on until its slowest codeword is done.
+SPILLS = ((2_000_000, 0.16), (700_000, 0.36))
 _memory = threading.local()
 
 
@@ -57,9 +59,9 @@ class Plan:
     def batched(self, frames: int) -> bool:
         """Whether the frames (at most `width`) are decoded across the lanes sooner than one after the other."""
         z, width = self.code.z, self.width
-        if (self.code.n + self.edges * z) * width > CACHE_BYTES and z >= width // 2:
-            return False
-        return z < ALONG_COST * frames * -(-z // width)
+        size = (self.code.n + self.edges * z) * width
+        spilled = next((factor for limit, factor in SPILLS if size > limit), 1.0)
+        return z < ALONG_COST * spilled * frames * -(-z // width)
 
 
 @lru_cache(maxsize=128)

@@ -67,6 +67,18 @@ def _broken(
     return failed
 
 
+@njit(nogil=True, cache=True)
+def _copy(source: np.ndarray, target: np.ndarray) -> None:
+    for i in range(source.size):
+        target[i] = source[i]
+
+
+@njit(nogil=True, cache=True)
+def _decide(totals: np.ndarray, bits: np.ndarray) -> None:
+    for i in range(totals.size):
+        bits[i] = totals[i] <= 0
+
+
 @cache
 def across(width: int, mask: int) -> Callable[..., Any]:
     """The kernel for batches of `width` codewords, of a code whose check degrees are the bits of `mask`."""
@@ -162,13 +174,17 @@ def along(width: int, mask: int) -> Callable[..., Any]:
         n = homes.shape[1] * z
         for frame in range(frames):
             scale = scale_of(llrs, frame * n, n, mean)
-            quantise(llrs, frame * n, scale, raw, 0, n)
+            if z < 16:
+                quantise(llrs, frame * n, scale, raw, 0, n)
             for column in range(homes.shape[1]):
                 at = homes[0, column, 0]
-                for i in range(z):
-                    buffers[at + i] = raw[column * z + i]
-                for i in range(width):
-                    buffers[at + z + i] = buffers[at + i]
+                if z < 16:
+                    _copy(raw[column * z : (column + 1) * z], buffers[at : at + z])
+                else:
+                    quantise(llrs, frame * n + column * z, scale, buffers, at, z)
+                for i in range(0, width, z):
+                    some = min(z, width - i)
+                    _copy(buffers[at : at + some], buffers[at + z + i : at + z + i + some])
             messages[:] = 0
             state, ok = 0, False
             for done in range(max_iterations + 1):
@@ -185,12 +201,18 @@ def along(width: int, mask: int) -> Callable[..., Any]:
                     iterations[frame], parity_ok[frame] = done, ok
                     break
             for column in range((wanted + z - 1) // z):
+                # The first `turn` bits of a column are the last in its buffer.
                 at, turn = homes[state, column, 0], homes[state, column, 1]
-                for i in range(min(z, wanted - column * z)):
-                    place = i - turn
-                    value = buffers[at + (place + z if place < 0 else place)]
-                    words[frame * wanted + column * z + i] = value <= 0
-                    if soft.size:
-                        soft[frame * wanted + column * z + i] = value / scale
+                first = frame * wanted + column * z
+                size = min(z, wanted - column * z)
+                head = min(turn, size)
+                begin, rest = at + z - turn, max(size - turn, 0)
+                _decide(buffers[begin : begin + head], words[first : first + head])
+                _decide(buffers[at : at + rest], words[first + turn : first + turn + rest])
+                if soft.size:
+                    for i in range(head):
+                        soft[first + i] = buffers[begin + i] / scale
+                    for i in range(rest):
+                        soft[first + turn + i] = buffers[at + i] / scale
 
     return decode_along

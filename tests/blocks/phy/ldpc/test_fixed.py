@@ -97,7 +97,7 @@ def test_the_burst_does_not_change_a_word(frames, layout, monkeypatch):
     _words, llrs = qpsk_llrs(code, 130, 1.3, seed=5)
     some = decode_int8(llrs[: frames * code.n], code, wanted=code.k)
     assert some.words.shape == (frames, code.k)
-    monkeypatch.setattr(fixed, "ALONG_COST", 1.6)
+    monkeypatch.setattr(fixed, "ALONG_COST", 5.5)
     every = decode_int8(llrs, code, wanted=code.n)
     assert np.array_equal(some.words, every.words[:frames, : code.k])
     assert np.array_equal(some.iterations, every.iterations[:frames])

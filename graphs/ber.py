@@ -51,6 +51,9 @@ def errors(
 ) -> Stop:
     """Stop a point after `count` errors, or so many information bits or blocks, whatever comes first.
 
+    Errors that come in clusters, in a fade, say, count as the number of independent errors that they are worth. So a
+    point that ends by its errors is as exact over fading as over AWGN: within about 20 % for 100 errors, 95 % of them.
+
     Args:
         count: errors to wait for.
         of: what is counted; None: wrong blocks where there are blocks, since wrong bits behind a decoder come in
@@ -67,31 +70,34 @@ def errors(
     return Stop(int(count), of, int(max_bits), max_blocks)
 
 
+def worth(wrong: int, trials: int, clusters: int, squares: float) -> float:
+    """How many independent trials as many trials are worth that are alike within clusters of equal size: bursts.
+
+    The spread of the clusters' own counts says it; `squares` is the sum of the squares of the wrong trials per cluster.
+    At most as many as there are; all of them without a wrong trial, or with fewer than eight clusters.
+    """
+    if not 0 < wrong < trials or clusters < 8:
+        return float(trials)
+    independent = wrong * (1 - wrong / trials)
+    spread = (squares - wrong**2 / clusters) * clusters / (clusters - 1)
+    return trials * min(1.0, independent / spread) if spread > 0 else float(trials)
+
+
 def clustered_interval(
     wrong: int, trials: int, clusters: int, squares: float, confidence: float = 0.95
 ) -> tuple[float, float]:
-    """Wilson's interval for trials that are alike within clusters of equal size: bursts.
-
-    The spread of the clusters' own counts says how many independent trials these are worth, at most as many as there
-    are. `squares` is the sum of the squares of the wrong trials per cluster. Without a wrong trial, or with fewer than
-    eight clusters, trials are taken as independent.
+    """Wilson's interval for as many independent trials as these are `worth`; arguments as there.
 
     Ref: E. L. Korn and B. I. Graubard, Confidence intervals for proportions with small expected number of positive
     counts estimated from survey data, Survey Methodology 24 (2), 1998 (with Wilson's interval for Clopper's).
     """
-    worth = float(trials)
+    effective = worth(wrong, trials, clusters, squares)
     if 0 < wrong < trials and clusters >= 8:
-        independent = wrong * (1 - wrong / trials)
-        spread = (squares - wrong**2 / clusters) * clusters / (clusters - 1)
-        if spread > independent:
-            worth = trials * independent / spread
-        z = NormalDist().inv_cdf(0.5 + confidence / 2)
-        freedom = clusters - 1
+        z, freedom = NormalDist().inv_cdf(0.5 + confidence / 2), clusters - 1
         # Student's quantile, by the first two terms of its expansion about the normal one.
         student = z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
-        worth *= (z / student) ** 2
-    low, high = _wilson(wrong / trials if trials else 0.0, worth, confidence)
-    return low, high
+        effective *= (z / student) ** 2
+    return _wilson(wrong / trials if trials else 0.0, effective, confidence)
 
 
 def _wilson(rate: float, trials: float, confidence: float) -> tuple[float, float]:
@@ -114,8 +120,6 @@ class ErrorCount(Block):
 
     block_bits: int | None = setting(None, ge=1)
     stop_rule: Any = None
-
-    bits = bit_errors = bursts = blocks = block_errors = 0
 
     def start(self) -> None:
         self.bits = self.bit_errors = self.bursts = self.blocks = self.block_errors = 0
@@ -144,10 +148,18 @@ class ErrorCount(Block):
         if self.bursts % CHUNK == 0:
             self.stopped_by = self._verdict()
 
+    def counted(self, of: str) -> int:
+        """Errors, as many independent ones as they are worth."""
+        if of == "bits":
+            wrong, trials, squares = self.bit_errors, self.bits, self.bit_squares
+        else:
+            wrong, trials, squares = self.block_errors, self.blocks, self.block_squares
+        return int(wrong * worth(wrong, trials, self.bursts, squares) / trials) if trials else 0
+
     def _verdict(self) -> str:
         rule: Stop = self.stop_rule
         of = rule.of or ("bits" if self.block_bits is None else "blocks")
-        if (self.bit_errors if of == "bits" else self.block_errors) >= rule.count:
+        if self.counted(of) >= rule.count:
             return "errors"
         if self.bits >= rule.max_bits:
             return "max_bits"
@@ -240,8 +252,7 @@ def _measure(
 
     def ending() -> bool:
         if show is not None:
-            bits = settings["block_bits"] is None or stop.of == "bits"
-            show(esn0_db, count.bit_errors if bits else count.block_errors, count.bits)
+            show(esn0_db, count.counted(stop.of or ("blocks" if settings["block_bits"] else "bits")), count.bits)
         return bool(count.stopped_by)
 
     graph.run(engine=engine, capacity=CAPACITY, until=ending)

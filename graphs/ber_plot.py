@@ -24,22 +24,43 @@ COLOURS = ("#4477aa", "#ee6677", "#228833", "#aa3377", "#66ccee", "#ccbb44")
 
 
 def ber_table(curve: Curve) -> Table:
-    """The points as a rich table: rates with their intervals, and the counts behind them."""
+    """The points as a rich table of 80 columns: rates with their intervals, and the counts behind them.
+
+    A star marks what did not end by its errors: fewer were seen than asked for.
+    """
+    from rich import box
     from rich.table import Table
 
-    table = Table(title=f"{curve.name}; intervals of {100 * curve.settings.get('confidence', 0.95):g} %")
     blocks = any(p.bler is not None for p in curve.points)
-    columns = ["Es/N0 dB", "Eb/N0 dB", "BER", "BER from .. to", "bit errors", "bits"]
-    columns += ["BLER", "BLER from .. to", "block errors", "blocks"] if blocks else []
-    for column in [*columns, "ended by"]:
-        table.add_column(column, justify="right", no_wrap=column != "ended by")
+    note = "*: ended before there were enough errors" if any(p.stopped_by != "errors" for p in curve.points) else None
+    share = f"{100 * curve.settings.get('confidence', 0.95):g} %"
+    table = Table(title=curve.name, caption=note, box=box.SIMPLE, padding=(0, 1, 0, 0))
+    columns = ["Es/N0\ndB", "Eb/N0\ndB", "BER", share]
+    columns += ["BLER", share, "blocks"] if blocks else ["bits"]
+    for column in columns:
+        table.add_column(column, justify="right", no_wrap=True)
     for p in curve.points:
-        row = [f"{p.esn0_db:g}", "-" if p.ebn0_db is None else f"{p.ebn0_db:.2f}", f"{p.ber:.3g}"]
-        row += [f"{p.ber_low:.2g} .. {p.ber_high:.2g}", f"{p.bit_errors:,}", f"{p.bits:,}"]
-        if blocks and p.bler is not None:
-            row += [f"{p.bler:.3g}", f"{p.bler_low:.2g} .. {p.bler_high:.2g}", f"{p.block_errors:,}", f"{p.blocks:,}"]
-        table.add_row(*row, p.stopped_by)
+        star = "" if p.stopped_by == "errors" else "*"
+        row = [f"{p.esn0_db:g}", "-" if p.ebn0_db is None else f"{p.ebn0_db:.2f}"]
+        row += [_rate(p.ber, 2), f"{_rate(p.ber_low)}..{_rate(p.ber_high)}"]
+        if p.bler is not None:
+            row += [
+                _rate(p.bler, 2),
+                f"{_rate(p.bler_low)}..{_rate(p.bler_high)}",
+                f"{p.block_errors}/{p.blocks}{star}",
+            ]
+        else:
+            row.append(f"{p.bit_errors:,}/{p.bits:,}{star}")
+        table.add_row(*row)
     return table
+
+
+def _rate(value: float | None, digits: int = 1) -> str:
+    """A rate in as few characters as an interval leaves on a terminal: 3.2e-4."""
+    if not value:
+        return "0"
+    mantissa, _, exponent = f"{value:.{digits}e}".partition("e")
+    return f"{mantissa}e{int(exponent)}" if int(exponent) else mantissa
 
 
 def check_path(path: str | Path) -> Path:
@@ -70,6 +91,8 @@ def plot_curves(
 
     A rate of which no error was seen is drawn as an arrow from its upper bound.
 
+    Where there are closed forms, the first curve is drawn as points only if it is uncoded: the line is the theory.
+
     Args:
         curves: what to draw.
         path: written here too, whole or not at all; its ending decides the format.
@@ -97,7 +120,7 @@ def plot_curves(
         axes.plot(grid, rates, color="#666666", linewidth=1.2, linestyle=("-", ":", "-.")[i % 3], label=name, zorder=1)
     for i, curve in enumerate(curves):
         colour = COLOURS[i % len(COLOURS)]
-        closed = closed_forms is not None and len(closed_forms) > 0 and not any(p.blocks for p in curve.points)
+        closed = i == 0 and bool(closed_forms) and not any(p.blocks for p in curve.points)
         _draw(axes, curve, "ber", colour, "o", "none" if closed else "-", "BER")
         if any(p.bler is not None for p in curve.points):
             _draw(axes, curve, "bler", colour, "s", "--", "BLER")
@@ -109,7 +132,8 @@ def plot_curves(
     axes.grid(True, which="major", color="#cccccc", linewidth=0.7)
     axes.grid(True, which="minor", color="#eeeeee", linewidth=0.5)
     _second_axis(axes, curves)
-    axes.legend(loc="lower left", fontsize=8, framealpha=0.9)
+    axes.set_axisbelow(True)
+    figure.legend(loc="outside lower center", ncols=2, fontsize=8, frameon=False)
     levels = {c.settings.get("confidence", 0.95) for c in curves}
     if len(levels) == 1:
         axes.annotate(f"bars: {100 * levels.pop():g} % confidence", (0.99, 0.98), xycoords="axes fraction", **_NOTE)

@@ -69,6 +69,9 @@ def open_curve(path: Path, curve: Curve) -> dict[float, Point]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FlowError(f"{path}: its folder cannot be made: {error.strerror}") from None
+    try:
         found, whole = _read(path) if path.exists() else (None, 0)
         if found is not None and found.settings != curve.settings:
             raise FlowError(f"{path} holds another curve, {found.name}: {_difference(found, curve)}; take another file")

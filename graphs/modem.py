@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 from lgvsc_flow import Block, Graph
 from lgvsc_flow.blocks.channel import AwgnChannel, Equalizer
@@ -24,6 +24,7 @@ from lgvsc_flow.blocks.phy import (
     QamModulator,
     RandomBits,
 )
+from lgvsc_flow.blocks.phy.nr_mcs import REFERENCE_SYMBOLS, NrMcs, transport_block_size
 from lgvsc_flow.blocks.phy.qam import ORDERS
 from lgvsc_flow.graphs.channels import Channel
 from lgvsc_flow.graphs.channels import channel as channel_of
@@ -72,6 +73,16 @@ class Modem:
             raise SpecError(f"burst_bits is 1 to {2**26}; got {self.burst_bits}")
         self.parsed_channel.build(0.0, self.words * self.parsed_code.n // self.bits_per_symbol)
 
+    @classmethod
+    def of_mcs(cls, mcs: NrMcs, symbols: int = REFERENCE_SYMBOLS, **settings: Any) -> Modem:
+        """The modem of a row of an NR MCS table, one transport block in so many symbols; settings but code and order.
+
+        `Modem.of_mcs(best_mcs(esn0_db, target_bler=0.1))` is the link that link adaptation chooses.
+        """
+        size = transport_block_size(symbols, mcs)
+        text = f"nr:{size}/{symbols * mcs.bits_per_symbol}:code_rate={mcs.code_rate!r}"
+        return cls(code=text, order=mcs.order, **settings)
+
     @cached_property
     def parsed_code(self) -> Code:
         return code_of(self.code, self.order)
@@ -111,7 +122,7 @@ class Modem:
     def __call__(self, esn0_db: float, *, count: int = ENDLESS, seed: int = 0) -> Graph:
         """The graph of `count` bursts; without a count it runs until it is stopped."""
         code, n = self.parsed_code, self.parsed_code.n
-        interleave = code.interleaved if self.interleave is None else self.interleave
+        interleave = code.coded and (code.interleaved if self.interleave is None else self.interleave)
         symbols = self.words * n // self.bits_per_symbol
         source, meter = RandomBits(n=self.words * code.k, count=count), BerMeter()
         graph = Graph(self.name, seed=seed)
@@ -121,7 +132,6 @@ class Modem:
             *([Interleaver(columns=n)] if interleave else []),
             QamModulator(order=self.order),
             self.parsed_channel.build(esn0_db, symbols),
-            Equalizer(),
             QamDemodulator(order=self.order, method=self.method),
             *([Deinterleaver(columns=n)] if interleave else []),
             *(decoder := code.decoder()),

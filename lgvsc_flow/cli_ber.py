@@ -8,12 +8,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from lgvsc_flow.errors import FlowError
+
+if TYPE_CHECKING:
+    from lgvsc_flow.blocks.phy.nr_mcs import NrMcs
 
 __all__ = ["ber", "parse_points"]
 
@@ -48,6 +51,9 @@ def ber(
         str, typer.Option("--code", help="none, wifi:LENGTH/RATE, nr:K/N or conv:RATE; settings follow a colon")
     ] = "none",
     order: Annotated[int, typer.Option("--order", help="constellation points")] = 16,
+    mcs: Annotated[
+        str | None, typer.Option("--mcs", help="instead of code and order: a row of an NR MCS table, as in 1/17")
+    ] = None,
     channel: Annotated[
         str,
         typer.Option(
@@ -84,7 +90,12 @@ def ber(
     from lgvsc_flow.graphs.ber_theory import theory
     from lgvsc_flow.graphs.modem import Modem
 
-    modem = Modem(code=code, order=order, channel=channel, method=demapper.value, interleave=interleave)
+    if mcs is None:
+        modem = Modem(code=code, order=order, channel=channel, method=demapper.value, interleave=interleave)
+    elif (code, order) != ("none", 16):
+        raise FlowError("--mcs says code and order; leave them out")
+    else:
+        modem = Modem.of_mcs(_row(mcs), channel=channel, method=demapper.value, interleave=interleave)
     stop = stop_after(errors, max_bits=max_bits)
     if plot is not None:
         check_path(plot)
@@ -95,9 +106,20 @@ def ber(
         )
     Console(markup=False).print(ber_table(curve))
     if plot is not None:
-        form = theory(order, modem.parsed_channel)
-        named = {} if form is None else {f"uncoded {order}-QAM, {channel}: closed form": form}
+        form = theory(modem.order, modem.parsed_channel)
+        named = {} if form is None else {f"uncoded {modem.order}-QAM, {channel}: closed form": form}
         plot_curves([curve, *others], plot, closed_forms=named)
+
+
+def _row(text: str) -> NrMcs:
+    from lgvsc_flow.blocks.phy.nr_mcs import NR_MCS_TABLES
+
+    table, _, index = text.partition("/")
+    rows = NR_MCS_TABLES.get(int(table), ()) if table.isdecimal() else ()
+    if not index.isdecimal() or int(index) >= len(rows):
+        known = ", ".join(f"{number}/0 to {number}/{len(rows) - 1}" for number, rows in NR_MCS_TABLES.items())
+        raise FlowError(f"--mcs takes a table and a row: {known}; got {text!r}")
+    return rows[int(index)]
 
 
 def parse_points(text: str) -> list[float]:

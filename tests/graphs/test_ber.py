@@ -10,6 +10,7 @@ from lgvsc_flow.blocks.channel import AwgnChannel
 from lgvsc_flow.blocks.metrics import BerMeter
 from lgvsc_flow.blocks.metrics.errors import wilson_interval
 from lgvsc_flow.blocks.phy import QamDecision, QamModulator, RandomBits
+from lgvsc_flow.blocks.phy.nr_mcs import best_mcs
 from lgvsc_flow.errors import FlowError
 from lgvsc_flow.graphs.ber import CHUNK, ber_curve, clustered_interval, errors, worth
 from lgvsc_flow.graphs.ber_file import load_curve
@@ -184,6 +185,20 @@ def test_simulation_meets_the_closed_form(channel, esn0_db):
     assert point.ber_low < expected < point.ber_high
     assert point.ber_high < 1.3 * point.ber
     assert point.ber_low > 0.7 * point.ber
+
+
+@pytest.mark.parametrize(("esn0_db", "target", "table"), [(1.0, 0.1, 1), (9.0, 0.01, 1), (16.0, 0.1, 2)])
+def test_the_scheme_of_link_adaptation_keeps_its_word(esn0_db, target, table):
+    """At a scheme's threshold the block error rate is the target, give or take 20 %, that of the thresholds themselves:
+    the 99.9 % interval of 100 errors meets that."""
+    mcs = best_mcs(esn0_db, target, table=table)
+    assert mcs.threshold_db(target) <= esn0_db
+    modem = Modem.of_mcs(mcs)
+    assert modem.efficiency == pytest.approx(mcs.efficiency, rel=0.05)  # sizes are quantised
+    (point,) = ber_curve(modem, [mcs.threshold_db(target)], stop=errors(100, max_bits=1e8), confidence=0.999).points
+    assert point.stopped_by == "errors"
+    assert point.bler_low < 1.2 * target
+    assert point.bler_high > target / 1.2
 
 
 def test_intervals_of_clusters_cover_as_often_as_they_say():

@@ -7,7 +7,7 @@ from scipy.stats import norm
 
 from lgvsc_flow.blocks.channel import AwgnChannel, RayleighChannel
 from lgvsc_flow.errors import WiringError
-from lgvsc_flow.graphs.modem import coded, uncoded
+from lgvsc_flow.graphs.modem import Modem, coded, uncoded
 
 Z99 = norm.ppf(0.995)
 
@@ -41,10 +41,10 @@ def test_16qam_over_awgn_is_theory(esn0_db):
     assert meter.errors > 50
 
 
-@pytest.mark.parametrize(("order", "esn0_db"), [(4, 6.0), (64, 16.0), (256, 22.0)])
+@pytest.mark.parametrize(("order", "esn0_db"), [(4, 6.0), (64, 16.0), (256, 22.0), (1024, 28.0)])
 def test_other_orders_over_awgn_are_theory(order, esn0_db):
     """99 % interval, as above."""
-    graph = uncoded(order=order, channel=AwgnChannel(esn0_db=esn0_db), n=24576, count=100, seed=12)
+    graph = uncoded(order=order, channel=AwgnChannel(esn0_db=esn0_db), n=30720, count=100, seed=12)
     graph.run()
     meter = graph["BerMeter"]
     half = (order.bit_length() - 1) // 2
@@ -54,12 +54,12 @@ def test_other_orders_over_awgn_are_theory(order, esn0_db):
 
 
 @pytest.mark.parametrize("channel", [AwgnChannel, RayleighChannel])
-@pytest.mark.parametrize("order", [4, 16, 64, 256])
+@pytest.mark.parametrize("order", [4, 16, 64, 256, 1024])
 def test_hard_and_soft_decisions_are_the_same_bits(order, channel):
     """Symbols on the very edge of two decisions aside: at most 1 of a million bits."""
     errors = []
     for decision in ("soft", "hard"):
-        graph = uncoded(order=order, channel=channel(esn0_db=12.0), decision=decision, n=24576, count=40, seed=14)
+        graph = uncoded(order=order, channel=channel(esn0_db=12.0), decision=decision, n=30720, count=32, seed=14)
         graph.run()
         errors.append(graph["BerMeter"].errors)
     assert abs(errors[0] - errors[1]) <= 1
@@ -71,12 +71,12 @@ def test_a_decision_is_hard_or_soft():
         uncoded(decision="firm")
 
 
-@pytest.mark.parametrize("order", [4, 16])
+@pytest.mark.parametrize("order", [4, 16, 64, 256, 1024])
 def test_rayleigh_is_theory(order):
     """The AWGN error rate averaged over |h|^2 ~ Exp(1). 99 % interval, with whole symbols taken as the trials."""
     esn0 = 10 ** (12 / 10)
     half = (order.bit_length() - 1) // 2
-    graph = uncoded(order=order, channel=RayleighChannel(esn0_db=12.0, coherence=1), n=16384, count=100, seed=13)
+    graph = uncoded(order=order, channel=RayleighChannel(esn0_db=12.0, coherence=1), n=15360, count=100, seed=13)
     graph.run()
     meter = graph["BerMeter"]
     ber = quad(lambda p: np.exp(-p) * pam_bit_errors(1 << half, p * esn0)[0] / half, 0, 50, limit=200)[0]
@@ -145,3 +145,65 @@ def test_bits_that_do_not_fill_symbols_are_found_before_the_run():
     graph = uncoded(order=64, n=4096)
     with pytest.raises(WiringError, match=r"4096 // 6 leaves a remainder"):
         graph.check()
+
+
+CODES = ("none", "wifi:648/1/2", "nr:256/512", "conv:1/2:k=256")
+CHANNELS = (
+    "awgn",
+    "rayleigh:coherence=8",
+    "rician:k_db=6,coherence=8",
+    "jakes:doppler_hz=100000,coherence=4",
+    "tdl-a:delay_spread_s=50e-9",
+    "tdl-e:receiver=lmmse",
+    "gilbert-elliott:bad_rate=0.02,mean_run=2",
+    "mimo",
+    "awgn+iq+phase-noise+cfo",
+)
+
+
+@pytest.mark.parametrize("channel", CHANNELS)
+@pytest.mark.parametrize("code", CODES)
+def test_every_code_goes_over_every_channel(code, channel):
+    """At 60 dB only erasures leave errors in uncoded bits; at -20 dB every code fails."""
+    clear = Modem(code=code, order=4, channel=channel, burst_bits=4096)(60.0, count=2)
+    clear.run()
+    assert clear["BerMeter"].bits > 0
+    assert clear["BerMeter"].ber <= (0.1 if (code, channel[:7]) == ("none", "gilbert") else 0)
+    lost = Modem(code=code, order=4, channel=channel, burst_bits=4096)(-20.0, count=2)
+    lost.run()
+    assert lost["BerMeter"].ber > 0.3
+
+
+@pytest.mark.parametrize("order", [4, 16, 64, 256])
+@pytest.mark.parametrize("code", ["none", "wifi:648/5/6", "nr:120/240", "conv:3/4:k=100"])
+def test_bursts_hold_whole_words_and_symbols(code, order):
+    modem = Modem(code=code, order=order, channel="mimo")
+    assert modem.words * modem.parsed_code.n % (2 * modem.bits_per_symbol) == 0
+    modem(10.0, count=1).check()
+    assert modem.efficiency == pytest.approx(modem.bits_per_symbol * modem.parsed_code.k / modem.parsed_code.n)
+
+
+def test_a_modem_interleaves_what_needs_it():
+    def interleaves(**settings):
+        return any("Interleaver" in b.name for b in Modem(**settings)(0.0).blocks)
+
+    assert interleaves(code="wifi:648/1/2")
+    assert not interleaves(code="nr:256/512")
+    assert interleaves(code="nr:256/512", interleave=True)
+    assert not interleaves(code="conv:1/2", interleave=False)
+    assert not interleaves(code="none")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"order": 32}, "order is one of 4, 16, 64, 256"),
+        ({"method": "soft"}, "method is max-log or exact; got 'soft'"),
+        ({"burst_bits": 0}, "burst_bits is 1 to 67108864; got 0"),
+        ({"code": "lpdc"}, "there is no code 'lpdc'"),
+        ({"channel": "ocean"}, "there is no channel 'ocean'"),
+    ],
+)
+def test_a_wrong_modem_is_said_at_once(settings, message):
+    with pytest.raises(ValueError, match=message):
+        Modem(**settings)

@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 FEW = 10  # inputs of a check that stay in registers with all that is made of them
-LEAST_MAX = 84  # becomes 63; a saturated total less a message is still as sure as the strongest message
+LEAST_MAX = 77  # becomes 63; a saturated total less a message is still as sure as the strongest message
 # Numba's cache on disk sees changes of the kernels' own files only: what these two generate is told by a digest.
 STAMP = crc32(b"".join((Path(__file__).parent / name).read_bytes() for name in ("checks.py", "simd.py")))
 
@@ -79,8 +79,9 @@ def _check(code: Code, inputs: Sequence[Any]) -> tuple[list[Any], list[Any]]:
 
 
 def _scaled(code: Code, size: Any) -> Any:
-    """3/4 of unsigned bytes, rounded up."""
-    return code.average(size, code.average(size, code.splat(0)))
+    """13/16 of unsigned bytes, as two means: of the size and its quarter, and of the size and that."""
+    quarter = code.builder.lshr(size, code.splat(2))
+    return code.average(size, code.average(size, quarter))
 
 
 def _sizes_of_few(code: Code, inputs: Sequence[Any]) -> Iterator[Any]:

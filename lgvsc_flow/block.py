@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import threading
 import types
 import typing
 from collections import deque
@@ -51,6 +52,7 @@ _TESTS: dict[str, tuple[str, Callable[[float, float], bool]]] = {
 }
 
 
+_SETTING = threading.Lock()
 _hints: Callable[[Any], dict[str, Any]] = cache(typing.get_type_hints)
 
 
@@ -129,21 +131,26 @@ class Block:
     def set(self, **changes: Any) -> None:
         """Change settings; in a running graph only `live` ones, and the change takes effect between two items.
 
+        All are checked together, with those that still wait for their item; a change outlasts the run.
+
         Raises:
             SettingError: no such setting, a value out of range, or a setting that is not live in a running graph.
         """
-        fields, running = self.setting_fields(), self._changes
-        for name in changes:
-            if name not in fields:
-                raise SettingError(f"{type(self).__name__} has no setting {name!r}; it has {', '.join(fields)}")
-            if running is not None and not fields[name].metadata.get("live"):
-                raise SettingError(f"{self.label}.{name} cannot change while the graph runs; set it before")
-        type(self)(**{**self.settings, **changes})
-        if running is None:
-            self.apply(changes)
-            self.validate()
-        else:
-            running.append(changes)
+        fields = self.setting_fields()
+        with _SETTING:
+            running = self._changes
+            for name in changes:
+                if name not in fields:
+                    raise SettingError(f"{type(self).__name__} has no setting {name!r}; it has {', '.join(fields)}")
+                if running is not None and not fields[name].metadata.get("live"):
+                    raise SettingError(f"{self.label}.{name} cannot change while the graph runs; set it before")
+            queued = {name: value for change in list(running or ()) for name, value in change.items()}
+            type(self)(**{**self.settings, **queued, **changes})
+            if running is None:
+                self.apply(changes)
+                self.validate()
+            else:
+                running.append(changes)
 
     def apply(self, changes: dict[str, Any]) -> None:
         """Take changed settings that have been checked; override where something must follow them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 
 from lgvsc_flow.items import describe
 
-__all__ = ["first_difference", "short"]
+__all__ = ["fingerprint", "first_difference", "short"]
 
 SHOWN = 60  # characters of a value in a message
 
@@ -88,3 +89,11 @@ def short(values: Sequence[Any]) -> str:
     """The first values, with commas."""
     text = ", ".join(map(str, values[:12]))
     return f"{text}, ..." if len(values) > 12 else text
+
+
+def fingerprint(item: Any) -> int:
+    """A number that changes with the arrays of an item, also with those inside records and tuples."""
+    if isinstance(item, np.ndarray):
+        return zlib.crc32(item.tobytes())
+    parts = item if isinstance(item, tuple | list) else vars(item).values() if is_dataclass(item) else ()
+    return hash(tuple(map(fingerprint, parts)))

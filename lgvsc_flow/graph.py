@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from weakref import WeakSet
 
 import networkx as nx
 import numpy as np
@@ -50,14 +50,14 @@ class Graph:
         self._open: dict[str, BoundPort] = {}
         self._inner: list[Graph] = []
         self._outer: Graph | None = None
-        self._ending = threading.Event()
+        self._executions: WeakSet[Execution] = WeakSet()
 
     def open(self, **ports: BoundPort) -> Graph:
         """Name the ports that a composite shows to the graph around it; each is then an attribute. Returns itself."""
         for name, port in ports.items():
             if not isinstance(port, BoundPort) or port.block not in self.nx:
                 raise TypeError(f"graph '{self.name}' cannot open {name}: it is no port of one of its blocks")
-            if hasattr(type(self), name):
+            if hasattr(type(self), name) or name in vars(self):
                 raise TypeError(f"graph '{self.name}' cannot call an open port '{name}': Graph has that attribute")
         self._open.update(ports)
         return self
@@ -152,8 +152,8 @@ class Graph:
                 whole = element.block._home and element.block._home._outermost()
                 if whole is not None and whole is not self and whole._open:
                     self.include(whole)  # a port of a composite stands for the composite
-        for left, right in itertools.pairwise(chain):
-            sender, taker = end_of(left, Out), end_of(right, In)
+        ends = [(end_of(left, Out), end_of(right, In)) for left, right in itertools.pairwise(chain)]
+        for sender, taker in ends:
             self.add(sender.block)
             self.add(taker.block)
             self.nx.add_edge(sender.block, taker.block, sender=sender.port, taker=taker.port)
@@ -242,23 +242,21 @@ class Graph:
         from lgvsc_flow.engines import Execution
 
         self.check()
-        self._ending.clear()
-
-        def ending() -> bool:
-            return self._ending.is_set() or (until is not None and until())
-
-        return Execution(
+        execution = Execution(
             self,
             engine=engine,
             capacity=capacity,
-            ending=ending,
+            until=until,
             stall_s=stall_s,
             memory_limit_bytes=memory_limit_bytes,
         )
+        self._executions.add(execution)
+        return execution
 
     def stop(self) -> None:
-        """End the sources of a running graph, from any thread; what is under way is finished, and `run` returns."""
-        self._ending.set()
+        """End the sources of the graph's runs, from any thread; what is under way is finished, and `run` returns."""
+        for execution in list(self._executions):
+            execution.end()
 
     def rng(self, block: Block) -> np.random.Generator:
         """The random generator of one block: a function of the root seed and the block's name alone."""

@@ -6,7 +6,7 @@ at once. A lost item is an item too (`lost=True`): the streams of one graph stay
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -230,10 +230,12 @@ def _broken(values: np.ndarray) -> int:
 
 def nbytes(item: object) -> int:
     """About how much memory an item holds: its arrays, byte strings and texts, also those inside records."""
-    if isinstance(item, np.ndarray):
-        return item.nbytes
     if isinstance(item, bytes | str):
         return len(item)
     if isinstance(item, tuple | list):
         return sum(map(nbytes, item))
-    return 64 + sum(map(nbytes, vars(item).values())) if isinstance(item, Record) else 8
+    if isinstance(item, dict):
+        return sum(map(nbytes, item.values()))
+    if is_dataclass(item):
+        return 64 + sum(nbytes(getattr(item, f.name)) for f in fields(item))
+    return int(getattr(item, "nbytes", 8))  # arrays and tensors

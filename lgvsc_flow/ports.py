@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, overload
 
-from lgvsc_flow.items import ItemType
+from lgvsc_flow.items import ArrayType, ItemType, Received
 
 if TYPE_CHECKING:
     from lgvsc_flow.block import Block
@@ -46,6 +46,8 @@ class Port:
     def __init__(
         self, kind: ItemType, shape: str = "*", *, rate: str = "1", finite: bool = False, **traits: str | Demand
     ) -> None:
+        if finite and not (isinstance(kind, ArrayType) or issubclass(kind, Received)):
+            raise ValueError(f"finite=True is for arrays and Received, not for {kind.__name__}")
         self.ratio, self.finite = _ratio(rate), finite
         self.kind, self.shape, self.rate, self.traits = kind, shape, rate, traits
         self.name = ""
@@ -78,10 +80,6 @@ class BoundPort:
 
     block: Block
     port: Port
-
-    @property
-    def is_input(self) -> bool:
-        return isinstance(self.port, In)
 
     def __str__(self) -> str:
         return f"{self.block.label}.{self.port.name}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -15,7 +16,7 @@ from lgvsc_flow.block import Block
 from lgvsc_flow.ports import Demand, Port
 from lgvsc_flow.shapes import ShapeError, evaluate, names, solve
 
-__all__ = ["Flow", "Rate", "Trait", "propagate"]
+__all__ = ["Flow", "Rate", "Trait", "bind", "known_size", "propagate"]
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,9 @@ def _leaving(
     except ValueError as error:
         found.append(f"{name}: {error}.")
     own = {k: Trait(_filled(block, t), _origin(block, t)) for k, t in out.traits.items() if isinstance(t, str)}
-    if not arriving or out.ratio is None:
+    if out.ratio is not None and len(block.outputs()) > 1 and not block.inputs():
+        rate = Rate(block.name, out.ratio)  # a source with several outputs sends so many of each in a round
+    elif not arriving or out.ratio is None:
         rate = Rate(name, Fraction(1))
     else:
         rate = Rate(arriving[0].flow.rate.origin, arriving[0].flow.rate.ratio * out.ratio)
@@ -148,42 +151,54 @@ def _balance(block: Block, arriving: list[_Arriving], balance: nx.Graph) -> list
 
 
 def known_size(block: Block, dims: dict[str, int], name: str) -> int | None:
-    """The value of a name in a shape: a whole-numbered setting of the block, else what its inputs' sizes say."""
+    """The value of a name in a shape: a setting or property of the block, else what its inputs' sizes say."""
+    if not _declared(block, name):
+        return dims.get(name)
     try:
-        return index(getattr(block, name, None))  # type: ignore[arg-type]
+        return index(getattr(block, name))
     except TypeError:
         return dims.get(name)
 
 
-def _bind(block: Block, arriving: list[_Arriving]) -> tuple[dict[str, int], list[str]]:
-    """Values of the names in the inputs' shapes, and the sizes that do not fit them.
+def _declared(block: Block, name: str) -> bool:
+    return name in block.setting_fields() or hasattr(type(block), name)
+
+
+def bind(block: Block, sizes: Sequence[tuple[Port, int]]) -> tuple[dict[str, int], list[tuple[int, str]]]:
+    """Values of the names in inputs' shapes, for bursts of these sizes, and which of them do not fit, with the reason.
 
     An input whose shape has one unknown name tells it; one with several waits for the others.
     """
     dims: dict[str, int] = {}
-    found: list[str] = []
+    found: list[tuple[int, str]] = []
     lookup = partial(known_size, block, dims)
-    waiting = [a for a in arriving if a.size is not None]
+    waiting = list(enumerate(sizes))
     while waiting:
-        unknown = [sum(lookup(n) is None for n in _names(a.port)) for a in waiting]
-        a = waiting.pop(next((i for i, count in enumerate(unknown) if count < 2), 0))
-        assert a.size is not None
-        problem = None
+        unknown = [sum(lookup(n) is None for n in _names(port)) for _, (port, _) in waiting]
+        number, (port, size) = waiting.pop(next((i for i, count in enumerate(unknown) if count < 2), 0))
         try:
-            solved = solve(a.port.shape, a.size, lookup)
+            solved = solve(port.shape, size, lookup)
             if solved:
                 dims[solved[0]] = solved[1]
-            expected = evaluate(a.port.shape, lookup)
+            expected = evaluate(port.shape, lookup)
         except ShapeError as error:
-            problem = f"{a.wire}: bursts of {a.size} elements, {error}."
+            found.append((number, f"bursts of {size} elements, {error}"))
         except ValueError as error:
-            problem = f"{a.wire}: {block.name}.{a.port.name}: {error}."
+            found.append((number, f"{block.name}.{port.name}: {error}"))
         else:
-            if expected is not None and expected != a.size:
-                problem = f"{a.wire}: bursts of {a.size} elements, {block.name} takes {expected} ({a.port.shape})."
-        if problem:
-            chain = a.flow.chain
-            found.append(f"{problem} Sizes from the source: {', '.join(chain)}." if len(chain) > 1 else problem)
+            if expected is not None and expected != size:
+                found.append((number, f"bursts of {size} elements, {block.name} takes {expected} ({port.shape})"))
+    return dims, found
+
+
+def _bind(block: Block, arriving: list[_Arriving]) -> tuple[dict[str, int], list[str]]:
+    sized = [(a, a.size) for a in arriving if a.size is not None]
+    dims, clashes = bind(block, [(a.port, size) for a, size in sized])
+    found = []
+    for number, problem in clashes:
+        a, _ = sized[number]
+        tail = f" Sizes from the source: {', '.join(a.flow.chain)}." if len(a.flow.chain) > 1 else ""
+        found.append(f"{a.wire}: {problem}.{tail}")
     return dims, found
 
 

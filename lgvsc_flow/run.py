@@ -78,7 +78,10 @@ class Run:
 
     @property
     def bottleneck(self) -> str | None:
-        """The block that worked longest: no other change makes the run faster. None where no time was measured."""
+        """The block that worked longest; None where no time was measured.
+
+        Where cores are free and the blocks release Python's lock, only a faster bottleneck makes the run faster.
+        """
         block = max(self.blocks, key=lambda b: b.busy_s, default=None)
         return block.name if block is not None and block.busy_s else None
 
@@ -97,15 +100,16 @@ class Run:
         the mean, of how many they can hold.
         """
         from rich.table import Table
+        from rich.text import Text
 
-        table = Table(title=f"{self.graph}: {self.elapsed_s:.1f} s, {self.engine}")
+        table = Table(title=Text(f"{self.graph}: {self.elapsed_s:.1f} s, {self.engine}"))
         table.add_column("block", overflow="fold")
         for column in ("items", "items/s", "elements/s", "working", "waits in", "waits out", "on its wires"):
             table.add_column(column, justify="right")
         elapsed_s = self.elapsed_s or 1.0
         for b in self.blocks:
             table.add_row(
-                f"{b.name} <- bottleneck" if b.name == self.bottleneck else b.name,
+                Text(f"{b.name} <- bottleneck" if b.name == self.bottleneck else b.name),
                 f"{b.items:,}",
                 f"{b.items / elapsed_s:.3g}",
                 f"{b.elements / elapsed_s:.3g}",

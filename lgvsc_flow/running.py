@@ -7,6 +7,7 @@ import threading
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from lgvsc_flow.engines.threads import GIVE_UP_S, GRACE_S
 from lgvsc_flow.run import Run
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Running:
 
     def stop(self) -> None:
         """End the sources; what is under way is finished. The run has ended when `wait` returns."""
-        self._graph.stop()
+        self._execution.end()
 
     def wait(self, timeout_s: float | None = None) -> Run:
         """Wait for the end and return the measurements.
@@ -67,8 +68,7 @@ class Running:
             while not self.done and monotonic() < until:
                 self._over.wait(0.1)  # in turns, so that Ctrl-C comes through whichever thread the signal meets
         except BaseException as error:  # nothing may be left behind
-            self._execution.control.halt(error)
-            self._over.wait()
+            self._abort(error)
             raise
         if self.done:
             self._thread.join()
@@ -85,9 +85,18 @@ class Running:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop()
         if error is None:
+            self.stop()
             self.wait()
         else:
-            self._over.wait()
-            self._thread.join()
+            self._abort(error)
+
+    def _abort(self, error: BaseException) -> None:
+        """Halt the run because of an error outside; a failure of its own is noted on that."""
+        control = self._execution.control
+        control.halt(error)
+        if not self._over.wait(GRACE_S):
+            control.interrupt()
+        self._over.wait(2 * GIVE_UP_S)
+        if control.failure is not error:
+            error.add_note(f"and graph '{self._graph.name}' had failed: {control.failure}")

@@ -5,17 +5,20 @@ Strategies for hypothesis are in `lgvsc_flow.strategies`.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, cast
 
 import numpy as np
 
 from lgvsc_flow.block import Block
-from lgvsc_flow.difference import first_difference, short
+from lgvsc_flow.difference import fingerprint, first_difference, short
 from lgvsc_flow.engines import ENGINES
 from lgvsc_flow.engines.stage import Stage
 from lgvsc_flow.engines.wire import Wire
+from lgvsc_flow.errors import BlockError
 from lgvsc_flow.graph import Graph
+from lgvsc_flow.items import broken, describe
 from lgvsc_flow.ports import BoundPort, Port
 
 __all__ = [
@@ -40,7 +43,7 @@ def run_block(block: Block, *inputs: Iterable[Any], seed: int = 0) -> Any:
         The items sent: a list where the block has one output, else a dict from port name to list.
 
     Raises:
-        BlockError: as in a graph.
+        BlockError: as in a graph; also where the block changes an item that it was given, which others may read too.
     """
     sent = _run(block, [_items(i) for i in inputs], seed)
     return next(iter(sent.values())) if len(sent) == 1 else sent
@@ -206,8 +209,7 @@ def _run(
     ports = block.inputs()
     if len(inputs) != len(ports):
         raise TypeError(f"{block.label} has {len(ports)} inputs, got {len(inputs)} streams")
-    graph = Graph(seed=seed)
-    graph.add(block)
+    named = block.name
     stage = Stage(block)
     for port in ports:
         wire = Wire(f"{port.name}", 1)
@@ -219,18 +221,38 @@ def _run(
         wire.writer = wire.reader = stage
         stage.outputs[out.name] = [wire]
         sent[out.name] = wire.items
-    block.rng = graph.rng(block)
+    block.name = block.label
+    block.rng, block._changes = Graph(seed=seed).rng(block), deque()
     rest = [list(i) for i in inputs]
+    given = [[fingerprint(i) for i in items] for items in inputs]
     sizes = iter(groups or ())
     try:
+        for port, items in zip(ports, inputs, strict=True):
+            _finite(block, port, items)
         stage.start()
         steps = stage.steps()
         _feed(stage, rest, next(sizes, None))
         for _ in steps:
             _feed(stage, rest, next(sizes, None))
     finally:
-        stage.stop()
+        try:
+            stage.stop()
+        finally:
+            block.name, block._changes = named, None
+    for port, before, items in zip(ports, given, inputs, strict=True):
+        for number, (mark, item) in enumerate(zip(before, items, strict=True)):
+            if mark != fingerprint(item):
+                reason = f"it changed the item that came on {port.name}; others may read that too: change a copy."
+                raise BlockError(block.label, number, "", reason)
     return {name: list(items) for name, items in sent.items()}
+
+
+def _finite(block: Block, port: Port, items: Sequence[Any]) -> None:
+    for number, item in enumerate(items if port.finite else ()):
+        bad = broken(item)
+        if bad:
+            reason = f"{bad} NaN or infinite values; {port.name} takes finite ones only."
+            raise BlockError(block.label, number, describe(item, port.kind), reason)
 
 
 def _feed(stage: Stage, rest: list[list[Any]], count: int | None) -> None:

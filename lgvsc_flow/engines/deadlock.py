@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from lgvsc_flow.engines.stage import Stage
 from lgvsc_flow.engines.wire import Wait, Wire
 from lgvsc_flow.errors import MemoryLimitError
+from lgvsc_flow.items import nbytes
 
 __all__ = ["Growth", "waiting_cycle"]
 
@@ -55,7 +56,7 @@ class Growth:
             MemoryLimitError: the wires would hold more than the limit.
         """
         wire = min((w.wire for w in waits if w.wire is not None), key=lambda w: w.capacity)
-        held, room = sum(w.nbytes for w in self._wires), wire.nbytes
+        held, room = _held(self._wires), _held([wire])
         if held + room > self._limit:
             raise MemoryLimitError(
                 f"{wire.label} is full with {len(wire.items)} items, and the branches that meet again behind it need "
@@ -67,6 +68,11 @@ class Growth:
             f"{wire.label} grew to {wire.capacity} items so that branches of different delay can meet again"
         )
         return wire
+
+
+def _held(wires: Sequence[Wire]) -> int:
+    """The memory of all items on the wires; one that several readers wait for is held once."""
+    return sum(map(nbytes, {id(item): item for wire in wires for item in list(wire.items)}.values()))
 
 
 def _mib(count: int) -> str:

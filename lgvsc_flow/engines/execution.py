@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from collections import deque
 from collections.abc import Callable
 from time import perf_counter
 from typing import TYPE_CHECKING, Protocol
 
 import networkx as nx
 
-from lgvsc_flow.engines.control import Control
+from lgvsc_flow.engines.control import Control, HaltedError
 from lgvsc_flow.engines.deadlock import Growth
 from lgvsc_flow.engines.inline import run_inline
 from lgvsc_flow.engines.memory import keep_freed_memory
@@ -17,6 +19,7 @@ from lgvsc_flow.engines.threads import run_threads
 from lgvsc_flow.engines.watch import watch
 from lgvsc_flow.engines.wire import Wire
 from lgvsc_flow.errors import BlockError
+from lgvsc_flow.rounds import rounds
 from lgvsc_flow.run import BlockStats, Change, Run, WireStats
 
 if TYPE_CHECKING:
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ENGINES", "Execution"]
 
+_CLAIMS = threading.Lock()
 SAMPLE_S = 0.1  # between two looks at how full the wires are
 
 
@@ -45,7 +49,7 @@ class Execution:
         *,
         engine: str,
         capacity: int,
-        ending: Callable[[], bool],
+        until: Callable[[], bool] | None,
         stall_s: float | None,
         memory_limit_bytes: int,
     ) -> None:
@@ -55,17 +59,20 @@ class Execution:
             raise ValueError(f"capacity must be >= 1, got {capacity}")
         if stall_s is not None and not stall_s > 0:
             raise ValueError(f"stall_s must be > 0, got {stall_s}")
-        busy = [b.label for b in graph.blocks if b.running]
-        if busy:
-            raise RuntimeError(f"graph '{graph.name}' cannot run: {', '.join(busy)} still runs; wait for that run")
+        _claim(graph)
         self.graph, self.engine, self.stall_s = graph, engine, stall_s
-        self.control = Control(ending)
+        self._ending = threading.Event()
+        self.control = Control(lambda: self._ending.is_set() or (until is not None and until()), rounds(graph))
         self.stages, self.wires = _build(graph, capacity)
         self.growth = Growth(self.wires, memory_limit_bytes)
         self._fills = [0] * len(self.wires)
         self._samples = 0
         self._sampled_at = self._began = perf_counter()
         self._elapsed_s: float | None = None
+
+    def end(self) -> None:
+        """Let the sources end; what is under way is finished."""
+        self._ending.set()
 
     def run(self, show: Callable[[Run], None] = lambda run: None) -> Run:
         """Do it all; `show` is called now and then with what has been measured."""
@@ -80,17 +87,31 @@ class Execution:
         failure: BaseException | None = None
         self._began = perf_counter()
         try:
-            for stage in self.stages:
-                stage.block.rng, stage.control = self.graph.rng(stage.block), self.control
-                started.append(stage)
-                stage.start()
-                tick()
             with watch(self.stages, self.control, self.stall_s):
+                for stage in self.stages:
+                    stage.block.rng, stage.control = self.graph.rng(stage.block), self.control
+                    self.control.check()
+                    started.append(stage)
+                    self.control.threads[stage] = threading.get_ident()
+                    try:
+                        stage.start()
+                    finally:
+                        del self.control.threads[stage]
+                    tick()
                 ENGINES[self.engine](self.stages, self.growth, tick, self.control)
+                self._sample()
         except BaseException as error:
             failure = self.control.failure or error
-        _stop(started, failure)
-        self._elapsed_s = perf_counter() - self._began
+            if error is not failure and not isinstance(error, HaltedError):
+                failure.add_note(f"and then {type(error).__name__}: {error}")
+        try:
+            _stop(started, failure)
+        finally:
+            self._elapsed_s = perf_counter() - self._began
+            left = set(self.control.threads) if self.engine == "threads" else set()
+            for stage in self.stages:
+                if stage not in left:  # a thread that could not be ended gives its block back when it ends
+                    stage.block._changes = None
         return self.snapshot()
 
     def _sample(self) -> None:
@@ -118,11 +139,23 @@ class Execution:
         )
 
 
+def _claim(graph: Graph) -> None:
+    """Let the blocks run in this run alone."""
+    with _CLAIMS:
+        busy = [b.label for b in graph.blocks if b.running]
+        if busy:
+            raise RuntimeError(f"graph '{graph.name}' cannot run: {', '.join(busy)} still runs; wait for that run")
+        for block in graph.blocks:
+            block._changes = deque()
+
+
 def _build(graph: Graph, capacity: int) -> tuple[list[Stage], list[Wire]]:
     stages = {block: Stage(block) for block in nx.topological_sort(graph.nx)}
     inputs: dict[tuple[object, str], Wire] = {}
     for sender, taker in graph.wires():
-        wire = Wire(f"{sender} -> {taker}", capacity, finite=taker.port.finite)
+        # A batch waits on the wire before its block, and its results on the wires behind.
+        batch = max(int(vars(b)["batch_size"]) if b.batches() else 1 for b in (sender.block, taker.block))
+        wire = Wire(f"{sender} -> {taker}", max(capacity, batch), finite=taker.port.finite)
         wire.writer, wire.reader = stages[sender.block], stages[taker.block]
         wire.writer.outputs.setdefault(sender.port.name, []).append(wire)
         inputs[taker.block, taker.port.name] = wire

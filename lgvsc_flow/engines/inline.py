@@ -40,7 +40,10 @@ def run_inline(stages: list[Stage], growth: Growth, tick: Callable[[], None], co
             else:
                 sleepers.sleep(stage, wait)
             control.check()
+    except BaseException as error:
+        control.halt(error)
+        raise
     finally:
-        control.threads.clear()
         for life in lives.values():
             life.close()
+        control.threads.clear()

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lgvsc_flow.items import ArrayType, broken, mismatch, size
-from lgvsc_flow.propagate import known_size
-from lgvsc_flow.shapes import ShapeError, evaluate, solve
+from lgvsc_flow.propagate import bind, known_size
+from lgvsc_flow.shapes import ShapeError, evaluate
 
 if TYPE_CHECKING:
     from lgvsc_flow.block import Block
     from lgvsc_flow.engines.wire import Wire
     from lgvsc_flow.ports import Out
 
-__all__ = ["ItemError", "Outlet"]
+__all__ = ["ItemError", "Outlet", "fitting"]
 
 KNOWN = 1024  # combinations of sizes that are remembered; streams of equal bursts have one
 
@@ -34,6 +35,7 @@ class Outlet:
         self._dtype = port.kind.dtype if isinstance(port.kind, ArrayType) else None
         self._sized = port.shape != "*"
         self._known: set[tuple[int, ...]] = set()
+        self.sent = 0
         self._finite_for = port.name if port.finite else next((w.label for w in wires if w.finite), "")
 
     def forget(self) -> None:
@@ -66,8 +68,29 @@ class Outlet:
                 )
         return count
 
+    def close(self, calls: int) -> None:
+        """End the wires, after so many calls.
+
+        Raises:
+            ItemError: a block that yields has not sent as many items as its port says, but for a last part of a round.
+        """
+        ratio = self.port.ratio if self.block.yields() and self.block.inputs() else None
+        if ratio is not None and abs(self.sent - calls * ratio) >= max(Fraction(1), ratio):
+            raise ItemError(
+                f"its output {self.port.name} says rate {self.port.rate!r}, but it sent {self.sent} items for {calls} "
+                "calls."
+            )
+        for wire in self.wires:
+            wire.close()
+
     def _compare(self, count: int, given: tuple[int, ...]) -> None:
-        expected = self._expected(given)
+        dims = fitting(self.block, given)
+        try:
+            expected = evaluate(self.port.shape, partial(known_size, self.block, dims))
+        except ShapeError as error:
+            raise ItemError(
+                f"the size {self.port.shape} of its output {self.port.name} does not come out: {error}."
+            ) from None
         if expected is not None and expected != count:
             raise ItemError(
                 f"its output {self.port.name} sent {count} elements, its shape {self.port.shape!r} says {expected}."
@@ -76,15 +99,16 @@ class Outlet:
             self._known.clear()
         self._known.add((count, *given))
 
-    def _expected(self, given: tuple[int, ...]) -> int | None:
-        """The size that the port's shape gives for inputs of these sizes; None where it says nothing about them."""
-        names: dict[str, int] = {}
-        lookup = partial(known_size, self.block, names)
-        try:
-            for port, count in zip(self.block.inputs(), given, strict=False):
-                found = solve(port.shape, count, lookup)
-                if found:
-                    names[found[0]] = found[1]
-            return evaluate(self.port.shape, lookup)
-        except ShapeError:
-            return None  # the block itself says what is wrong with its input
+
+def fitting(block: Block, given: Sequence[int]) -> dict[str, int]:
+    """Values of the names in the inputs' shapes, for items of these sizes.
+
+    Raises:
+        ItemError: a size does not fit the shape of its input.
+    """
+    ports = block.inputs()[: len(given)]
+    dims, problems = bind(block, list(zip(ports, given, strict=True)))
+    if problems:
+        number, problem = problems[0]
+        raise ItemError(f"it was given on {ports[number].name}: {problem}.")
+    return dims

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+import sys
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,9 +14,10 @@ import numpy as np
 
 from lgvsc_flow.block import Block
 from lgvsc_flow.engines.control import Control, HaltedError
-from lgvsc_flow.engines.outlet import ItemError, Outlet
+from lgvsc_flow.engines.failure import batch_of, items_of, reason
+from lgvsc_flow.engines.outlet import ItemError, Outlet, fitting
 from lgvsc_flow.engines.wire import Wait, Wire
-from lgvsc_flow.errors import BlockError, FlowError
+from lgvsc_flow.errors import BlockError
 from lgvsc_flow.items import describe, size, type_name
 
 __all__ = ["Stage"]
@@ -41,26 +42,32 @@ class Stage:
     wait_out_s: float = 0.0
     working_since: float | None = None
     sleeping: bool = False
+    closing: bool = False
     changes: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
     control: Control = field(default_factory=Control)
     wake: Callable[[], None] = lambda: None
+    _sizes: set[tuple[int, ...]] = field(default_factory=set)
 
     @property
     def label(self) -> str:
         return self.block.label
 
     def start(self) -> None:
-        began = perf_counter()
-        self.block._changes = deque()
+        self.working_since = began = perf_counter()
         try:
             self.block.start()
         except Exception as error:
-            raise BlockError(self.label, None, "", _reason(error)) from error
-        self.busy_s += perf_counter() - began
+            raise BlockError(self.label, None, "", reason(error)) from error
+        finally:
+            self.working_since = None
+            self.busy_s += perf_counter() - began
 
     def stop(self) -> None:
-        self.block._changes = None
-        self.block.stop()
+        """Take the changes that came too late for an item, so that they are recorded, and stop the block."""
+        try:
+            self._apply_changes()
+        finally:
+            self.block.stop()
 
     def steps(self) -> Generator[Wait, None, None]:
         """Do the block's whole work; each `Wait` that is yielded must be ready before the next step."""
@@ -85,9 +92,8 @@ class Stage:
         rest = self._call(block.finish, during="in finish")
         if rest is not None:
             yield from self._drain(rest, (), "in finish")
-        for wires in self.outputs.values():
-            for wire in wires:
-                wire.close()
+        for outlet in self._outlets:
+            self._call(outlet.close, self.items)
 
     @cached_property
     def _outlets(self) -> list[Outlet]:
@@ -120,7 +126,7 @@ class Stage:
                 if block._changes:
                     self._apply_changes()
                 if batches:
-                    count = min(ready, block.settings["batch_size"])
+                    count = min(ready, vars(block)["batch_size"])
                     sets = [tuple([w.take() for w in inputs]) for _ in range(count)]
                     given = sets[0]
                     self._send_batch(block.work_batch(*map(list, zip(*sets, strict=True))), sets)
@@ -137,7 +143,7 @@ class Stage:
                 self.items += 1
                 ready -= 1
         except Exception as error:
-            raise self._failed(error, given, f"in a batch of {count} items" if count > 1 else "") from error
+            raise self._failed(error, given, batch_of(self.items, count)) from error
         finally:
             self.working_since = None
             self.busy_s += perf_counter() - began
@@ -146,7 +152,11 @@ class Stage:
     def _send(self, result: Any, given: Items) -> None:
         """Put on the wires what one call of a block without one output gave: a tuple, of a sink nothing."""
         if not self._outlets:
-            self.elements += sum(map(size, given))
+            sizes = tuple(map(size, given))
+            if sizes not in self._sizes:
+                fitting(self.block, sizes)
+                self._sizes = {sizes}
+            self.elements += sum(sizes)
             return
         if not isinstance(result, tuple) or len(result) != len(self._outlets):
             raise ItemError(f"work must return a tuple of {len(self._outlets)} items.")
@@ -168,10 +178,10 @@ class Stage:
     def _drain(self, result: Any, given: Items, during: str = "") -> Iterator[Wait]:
         """Send what a generator gives; it is closed before the block is stopped, whatever happens."""
         source = not self.inputs
-        iterator = iter(()) if result is None else iter(result)
+        iterator = self._call(items_of, result, given=given, during=during)
         turn, sent = Wait(self, None), 0  # always ready in a source
         try:
-            while not source or self.control.may_send(self.items):
+            while not source or self.control.may_send(self.block, self.items):
                 out = self._call(next, iterator, _END, given=given, during=during)
                 if out is _END:
                     return
@@ -181,6 +191,7 @@ class Stage:
                         self.elements += outlet.check(item, given)
                     except ItemError as error:
                         raise self._failed(error, given) from error
+                    outlet.sent += 1
                     for wire in outlet.wires:
                         if wire.full:
                             yield Wait(self, wire)
@@ -193,7 +204,23 @@ class Stage:
                         yield turn
         finally:
             if isinstance(iterator, Generator):
-                iterator.close()
+                self._close(iterator)
+
+    def _close(self, iterator: Generator[Any, None, None]) -> None:
+        """Close a generator; what goes wrong then is told beside what went wrong before."""
+        self.closing, before = True, sys.exception()
+        try:
+            iterator.close()
+        except Exception as error:
+            failed = self._failed(error, (), "while it closes")
+            if isinstance(before, BlockError):
+                before.add_note(f"and {failed}")
+            elif self.control.failure is not None:
+                self.control.note(f"and {failed}")
+            else:
+                raise failed from error
+        finally:
+            self.closing = False
 
     def _named(self, out: Any) -> tuple[Outlet, Any]:
         """Outlet and item of what was yielded; with several outputs, of a `(port, item)` pair."""
@@ -211,10 +238,10 @@ class Stage:
         """One call into the block, timed; its failure is told with the items `given`."""
         if self.control.halted:
             raise HaltedError
-        if self.block._changes:
-            self._apply_changes()
         self.working_since = began = perf_counter()
         try:
+            if self.block._changes:
+                self._apply_changes()
             return function(*arguments)
         except Exception as error:
             raise self._failed(error, given, during) from error
@@ -252,10 +279,4 @@ class Stage:
         if isinstance(error, ItemError):
             return BlockError(self.label, self.items, "", str(error))
         got = ", ".join(describe(i, p.kind) for i, p in zip(given, self.block.inputs(), strict=False))
-        return BlockError(self.label, self.items, got, _reason(error, during))
-
-
-def _reason(error: Exception, during: str = "") -> str:
-    if isinstance(error, FlowError):
-        return f"{error} ({during})" if during else str(error)
-    return f"{error} (from {type(error).__name__}{f', {during}' if during else ''})"
+        return BlockError(self.label, self.items, got, reason(error, during))

@@ -32,7 +32,7 @@ class _Threads:
         self.sleepers = Sleepers(stages, growth, control, lambda s: self.gates[s].release())
         self.control = control
         self.stages, self.finished = len(stages), 0
-        self.over = threading.Event()
+        self.over, self.given_up = threading.Event(), False
         for stage in stages:
             self.gates[stage].acquire()
             stage.wake = partial(self._locked, self.sleepers.wake, stage)
@@ -58,6 +58,8 @@ class _Threads:
                     self.control.threads.pop(stage)
                     self.sleepers.finish()
                     self.finished += 1
+                    if self.given_up:
+                        stage.block._changes = None
                     if self.finished == self.stages:
                         self.over.set()
 
@@ -109,17 +111,16 @@ def _await(engine: _Threads, started: int) -> list[str]:
 
     An event and not `Thread.join`: a join that Ctrl-C breaks off may take a thread that runs for ended.
     """
-    control, began, interrupted = engine.control, perf_counter(), False
+    control, began, presses = engine.control, perf_counter(), 0
     while engine.finished < started:
+        spent = perf_counter() - began
         try:
             engine.over.wait(0.02)
-            spent = perf_counter() - began
         except KeyboardInterrupt:  # not the first: that one has halted the run
-            spent = GIVE_UP_S if interrupted else GRACE_S
-        if control.halted and spent >= GRACE_S:
-            if interrupted and (control.hangs or spent >= GIVE_UP_S):
-                break
-            if not interrupted:
-                control.interrupt()
-            interrupted = True
+            presses += 1
+        if control.halted and (spent >= GRACE_S or presses):
+            control.interrupt()
+        if control.halted and (spent >= GIVE_UP_S or presses > 1 or (control.hangs and spent >= 2 * GRACE_S)):
+            engine.given_up = engine.finished < started
+            break
     return [stage.label for stage in list(control.threads)]

@@ -6,8 +6,6 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lgvsc_flow.items import nbytes
-
 if TYPE_CHECKING:
     from lgvsc_flow.engines.stage import Stage
 
@@ -52,11 +50,6 @@ class Wire:
         """Whether no item is left and none will come."""
         # `closed` first: an item that is put before the close is then always seen.
         return self.closed and not self.items
-
-    @property
-    def nbytes(self) -> int:
-        """The memory of the items on the wire."""
-        return sum(nbytes(i) for i in list(self.items))
 
 
 @dataclass(frozen=True)

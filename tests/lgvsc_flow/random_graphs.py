@@ -179,7 +179,7 @@ class Component:
         """Wire a block with one input and one output behind an output."""
         self.graph.connect(end.port, block)
         if isinstance(block, Graph):
-            return self._sends(next(p for p in block.ports.values() if not p.is_input), end, **changes)
+            return self._sends(next(p for p in block.ports.values() if isinstance(p.port, Out)), end, **changes)
         return self._sends(BoundPort(block, block.outputs()[0]), end, **changes)
 
     def join(self, one, other, block, **changes):

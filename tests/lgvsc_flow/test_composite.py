@@ -94,7 +94,9 @@ def test_a_composite_stands_in_one_graph_and_cannot_change_then():
     graph.include(part)
     with pytest.raises(TypeError, match=r"^graph 'twice' already stands in graph 'link'; build another$"):
         Graph("other").include(part)
-    with pytest.raises(TypeError, match=r"^graph 'twice' stands in graph 'link' and cannot change; wire it before, or "):
+    with pytest.raises(
+        TypeError, match=r"^graph 'twice' stands in graph 'link' and cannot change; wire it before, or "
+    ):
         part.connect(Invert(), Invert())
     with pytest.raises(TypeError, match="cannot change"):
         part.add(Invert())

@@ -75,3 +75,9 @@ def test_the_live_table_changes_nothing(engine, capfd):
     graph.run(engine=engine, progress=True)
     assert np.array_equal(np.concatenate(compare.seen), expected)
     assert capfd.readouterr().out == ""
+
+
+def test_names_are_text_and_no_markup():
+    run = Run("a [/b] [red]", 0, "inline", 1.0, [BlockStats("x [/y]", 1, 1, 0.5, 0.0, 0.0)])
+    assert "a [/b] [red]: 1.0 s" in run.table()
+    assert "x [/y] <- bottleneck" in run.table()

@@ -5,6 +5,7 @@ import pytest
 from chain import Compare, Invert, Source
 
 from lgvsc_flow import Block, Graph, In, Out, setting
+from lgvsc_flow.errors import BlockError
 from lgvsc_flow.items import Bits, Caption, Llrs, Received
 from lgvsc_flow.testing import (
     assert_batching_invariant,
@@ -162,3 +163,41 @@ def test_run_block_gives_what_each_output_sends():
     assert [b.tolist() for b in run_block(Invert(), [np.array([0, 1], np.uint8)])] == [[1, 0]]
     with pytest.raises(TypeError, match="Invert has 1 inputs, got 0 streams"):
         run_block(Invert())
+
+
+def test_a_block_that_changes_what_it_was_given_is_told():
+    class Flip(Block):
+        """In place."""
+
+        bits = In(Bits, "n")
+        flipped = Out(Bits, "n")
+
+        def work(self, bits):
+            bits ^= 1
+            return bits
+
+    with pytest.raises(BlockError, match=r"^Flip, item 0: it changed the item that came on bits; others may read that"):
+        run_block(Flip(), [np.zeros(4, np.uint8)])
+
+
+def test_finite_inputs_are_looked_through_as_in_a_graph():
+    class Strict(Block):
+        """Takes finite LLRs."""
+
+        llrs = In(Llrs, "n", finite=True)
+
+        def work(self, llrs):
+            pass
+
+    with pytest.raises(BlockError) as caught:
+        run_block(Strict(), [np.ones(2, np.float32), np.array([1, np.nan], np.float32)])
+    assert str(caught.value) == "Strict, item 1: got Llrs[2]; 1 NaN or infinite values; llrs takes finite ones only."
+
+
+def test_a_block_that_ran_alone_may_join_any_graph():
+    blocks = [Invert(), Invert()]
+    for block in blocks:
+        run_block(block, [np.zeros(4, np.uint8)])
+    graph = Graph()
+    graph.connect(Source(), *blocks)
+    graph.check()

@@ -159,3 +159,93 @@ def test_an_input_may_forbid_them_too():
         "Soft, item 0: its output llrs sent 1 NaN or infinite values in 8 elements; "
         "Soft.llrs -> Strict.llrs takes finite ones only."
     )
+
+
+def test_an_input_that_does_not_fit_is_blamed_and_not_the_output():
+    class Four(Block):
+        """Takes four at a time."""
+
+        bits = In(Bits, "n")
+        out = Out(Bits, "n")
+        n: int = 4
+
+        def work(self, bits):
+            return bits
+
+    class Sink(Block):
+        """Takes equal bursts."""
+
+        a = In(Bits, "n")
+        b = In(Bits, "n")
+
+        def work(self, a, b):
+            pass
+
+    with pytest.raises(BlockError) as caught:
+        run_block(Four(), bursts(4, 3))
+    assert str(caught.value) == "Four, item 1: it was given on bits: bursts of 3 elements, Four takes 4 (n)."
+    with pytest.raises(
+        BlockError, match=r"^Sink, item 0: it was given on b: bursts of 3 elements, Sink takes 4 \(n\)\.$"
+    ):
+        run_block(Sink(), bursts(4), bursts(3))
+
+
+def test_names_that_need_another_input_wait_for_it():
+    class Ratio(Block):
+        """n from n * m and m."""
+
+        a = In(Bits, "n * m")
+        b = In(Bits, "m")
+        out = Out(Bits, "n")
+        wrong: int = 0
+
+        def work(self, a, b):
+            return a[: a.size // b.size + self.wrong]
+
+    assert [b.size for b in run_block(Ratio(), bursts(12), bursts(3))] == [4]
+    with pytest.raises(BlockError, match=r"sent 5 elements, its shape 'n' says 4\.$"):
+        run_block(Ratio(wrong=1), bursts(12), bursts(3))
+
+
+def test_a_counter_of_the_block_is_no_size():
+    class Counts(Block):
+        """Keeps a number that happens to be called n."""
+
+        bits = In(Bits, "n")
+        out = Out(Bits, "n")
+
+        def start(self):
+            self.n = 0
+
+        def work(self, bits):
+            self.n += 1
+            return bits
+
+    assert len(run_block(Counts(), bursts(4, 8, 3))) == 3
+
+
+@pytest.mark.parametrize("engine", ["inline", "threads"])
+def test_a_rate_that_is_not_kept_is_told_at_the_end(engine):
+    class Liar(Block):
+        """Says four, sends one."""
+
+        bits = In(Bits, "n")
+        out = Out(Bits, "n", rate="4")
+
+        def work(self, bits):
+            yield bits
+
+    class Ten(Block):
+        """Ten bursts."""
+
+        bits = Out(Bits, "8")
+
+        def work(self):
+            yield from bursts(*[8] * 10)
+
+    graph = Graph()
+    graph.connect(Ten(), Liar(), Invert())
+    with pytest.raises(
+        BlockError, match=r"Liar, item 10: its output out says rate '4', but it sent 10 items for 10 calls"
+    ):
+        graph.run(engine=engine)

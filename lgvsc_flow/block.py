@@ -105,7 +105,7 @@ class Block:
         value = getattr(self, field.name)
         where = f"{type(self).__name__}.{field.name}"
         unit = f" {field.metadata['unit']}" if field.metadata.get("unit") else ""
-        union = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+        union = typing.get_args(hint) if typing.get_origin(hint) in (types.UnionType, typing.Union) else (hint,)
         allowed = tuple(t for t in union if t in (int, float, str, bool, type(None)))
         if len(allowed) == len(union):
             accepted = (*allowed, int, np.integer, np.floating) if float in allowed else (*allowed, np.integer)

@@ -43,14 +43,20 @@ MAX_SHOWN = 400  # characters of a value in a message
 
 
 def save(graph: Graph, path: str | Path) -> None:
-    """Write a graph to a YAML file.
+    """Write a graph to a YAML file. Open ports are not kept: a file holds a whole graph.
 
     Raises:
-        SettingError: a block is not installed under its class name, or holds an object as a setting.
+        SettingError: a block is not installed under its class name, holds an object as a setting, or has a name that
+            another has too or that cannot stand in a wire's line.
+        GraphFileError: the file cannot be written.
     """
-    blocks = {}
+    blocks: dict[str, dict[str, Any]] = {}
     for block in graph.blocks:
         kind = type(block).__name__
+        if block.name in blocks:
+            raise SettingError(f"{block.name}: two blocks have that name, a file needs one for each")
+        if " -> " in block.name or not block.name.strip():
+            raise SettingError(f"{block.name!r} cannot name a block in a file; name it without ' -> '")
         try:
             installed = find_block(kind)
         except BlockNameError as error:
@@ -61,8 +67,11 @@ def save(graph: Graph, path: str | Path) -> None:
     wires = [f"{sender} -> {taker}" for sender, taker in graph.wires()]
     data = {"graph": graph.name, "seed": graph.seed, "blocks": blocks, "wires": wires}
     temporary = Path(f"{path}.tmp")
-    temporary.write_text(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), encoding="utf-8")
-    os.replace(temporary, path)
+    try:
+        temporary.write_text(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), encoding="utf-8")
+        os.replace(temporary, path)
+    except OSError as error:
+        raise GraphFileError(str(path), [f"it cannot be written: {error.strerror or error}."]) from error
 
 
 def load(path: str | Path, changes: Mapping[str, Any] | None = None) -> Graph:

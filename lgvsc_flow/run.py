@@ -119,8 +119,9 @@ class Run:
         return table
 
     def to_json(self) -> str:
-        """All of it as JSON."""
-        return json.dumps({**asdict(self), "bottleneck": self.bottleneck}, indent=2, default=str)
+        """All of it as JSON; infinities, which JSON has no number for, are texts."""
+        text = json.dumps({**asdict(self), "bottleneck": self.bottleneck}, default=str)
+        return json.dumps(json.loads(text, parse_constant=str), indent=2)
 
 
 def _reader(wire: WireStats) -> str:

@@ -199,3 +199,19 @@ def test_settings_of_a_wrong_type(tmp_path, section, problem):
 def test_one_name_by_two_keys(tmp_path):
     (tmp_path / "odd.yaml").write_text("blocks: {1: {block: Probe}, '1': {block: Probe}}")
     assert "1: is there twice." in problems(tmp_path / "odd.yaml")
+
+
+def test_names_that_a_file_cannot_hold(tmp_path):
+    graph = Graph("names")
+    graph.connect(RandomBits(name="x"), QamModulator(name="x"))
+    with pytest.raises(SettingError, match=r"^x: two blocks have that name"):
+        graph.save(tmp_path / "link.yaml")
+    graph = Graph("names")
+    graph.connect(RandomBits(name="a -> b"), QamModulator())
+    with pytest.raises(SettingError, match=r"^'a -> b' cannot name a block in a file"):
+        graph.save(tmp_path / "link.yaml")
+    graph = Graph("folder")
+    graph.connect(RandomBits(), QamModulator())
+    with pytest.raises(GraphFileError, match="it cannot be written: No such file or directory"):
+        graph.save(tmp_path / "none" / "link.yaml")
+    assert list(tmp_path.iterdir()) == []

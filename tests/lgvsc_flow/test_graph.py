@@ -1,3 +1,5 @@
+from typing import Optional
+
 import numpy as np
 import pytest
 from chain import Compare, Group, Invert, Soft, Source, Split, Third
@@ -298,3 +300,18 @@ def test_results_of_inherited_meters_are_found():
     graph.connect(scene, meter.received)
     graph.run()
     assert graph.results() == {"PsnrMeter": {"mean": 100.0}}
+
+
+def test_optional_settings_are_checked_in_both_spellings():
+    class Old(Block):
+        """Optional as it was written once."""
+
+        bits = In(Bits)
+        count: Optional[int] = setting(None, ge=1)  # noqa: UP045
+
+        def work(self, bits):
+            pass
+
+    assert Old().count is None
+    with pytest.raises(SettingError, match=r"Old.count takes int or None, got str 'a'"):
+        Old(count="a")

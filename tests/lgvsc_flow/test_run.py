@@ -9,7 +9,7 @@ from chain import Compare, Invert, Source
 
 from lgvsc_flow import Block, Graph, In
 from lgvsc_flow.items import Bits
-from lgvsc_flow.run import BlockStats, Run, WireStats
+from lgvsc_flow.run import BlockStats, Change, Run, WireStats
 
 
 class Slow(Block):
@@ -81,3 +81,8 @@ def test_names_are_text_and_no_markup():
     run = Run("a [/b] [red]", 0, "inline", 1.0, [BlockStats("x [/y]", 1, 1, 0.5, 0.0, 0.0)])
     assert "a [/b] [red]: 1.0 s" in run.table()
     assert "x [/y] <- bottleneck" in run.table()
+
+
+def test_json_is_strict():
+    run = Run("a", 0, "inline", 1.0, [], changes=[Change("x", 3, {"level": float("inf")})])
+    assert json.loads(run.to_json(), parse_constant=pytest.fail)["changes"][0]["settings"] == {"level": "Infinity"}

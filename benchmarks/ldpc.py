@@ -39,10 +39,10 @@ from lgvsc_flow.blocks.phy.ldpc.simd import lanes
 
 NR = ((1, 5, "0.917", "srsRAN", 142.0), (1, 46, "1/3", "srsRAN", 26.0), (2, 42, "0.2", "srsRAN", 17.0))
 WATERFALL_DB = {
-    "1/2": (1.0, 1.2, 1.4, 1.6),
-    "2/3": (3.2, 3.5, 3.8, 4.1),
+    "1/2": (1.2, 1.4, 1.6, 1.8),
+    "2/3": (3.2, 3.4, 3.6, 3.8),
     "3/4": (4.3, 4.6, 4.9),
-    "5/6": (5.4, 5.7, 6.0),
+    "5/6": (5.5, 5.7, 5.9),
 }
 START = (
     "import numpy as np; from lgvsc_flow.blocks.phy import LdpcDecoder; "

@@ -50,7 +50,7 @@ class Plan:
     @property
     def mean(self) -> float:
         """What the LLRs of a codeword are scaled to: near 4 steps per unit of LLR where the code begins to work."""
-        return max(8.0, 11 + 48 * (self.code.k / self.code.n - 0.5))
+        return max(14.0, 11 + 48 * (self.code.k / self.code.n - 0.5))
 
     @property
     def edges(self) -> int:
@@ -120,7 +120,7 @@ def decode_int8(
 ) -> Decoded:
     """Decode float32 LLRs [frames * n] by layered normalised min-sum in int8, each frame until its checks hold.
 
-    Each codeword is scaled by itself so that its LLRs have a geometric mean of 8 to 30 steps, by code rate, rounded
+    Each codeword is scaled by itself so that its LLRs have a geometric mean of 14 to 30 steps, by code rate, rounded
     and clipped to +-63; totals saturate at +-127 and check messages at +-63, so that a total less a message is never
     less sure than the message. The normalisation factor is 13/16, to the nearest. NaN counts as an erasure (0),
     infinity as +-63; neither has a say in the scale. The result does not depend on the CPU, its vector width, or the

@@ -45,7 +45,7 @@ def by_definition(llrs, code, iterations):
     """Normalised min-sum on saturating integers, check by check, without early stop."""
     h, words = code.parity_check(), []
     for frame in llrs.reshape(-1, code.n):
-        total = quantised(frame, max(8.0, 11 + 48 * (code.k / code.n - 0.5)))
+        total = quantised(frame, max(14.0, 11 + 48 * (code.k / code.n - 0.5)))
         messages = np.zeros(h.shape, int)
         for _ in range(iterations):
             for row in range(h.shape[0]):

@@ -103,9 +103,9 @@ def test_both_decoders(precision):
 
 
 def test_factor_is_for_float():
-    assert NrLdpcDecoder(precision="float32", factor=0.8).factor == 0.8
-    with pytest.raises(SettingError, match=r"NrLdpcDecoder.factor is 0\.75 in int8, got 0\.8; others need"):
-        NrLdpcDecoder(factor=0.8)
+    assert NrLdpcDecoder(factor=0.8).factor == 0.8
+    with pytest.raises(SettingError, match=r"NrLdpcDecoder.factor is for precision='float32' \(int8 has 13/16\), got"):
+        NrLdpcDecoder(precision="int8", factor=0.8)
 
 
 def test_lengths_that_follow_from_the_settings():

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from lgvsc_flow.blocks.phy.mux import TimeDemultiplexer, TimeMultiplexer
     from lgvsc_flow.blocks.phy.ofdm import OfdmDemodulator, OfdmModulator, nr_numerology
     from lgvsc_flow.blocks.phy.packet import Depacketizer, NoPayload, Packetizer
-    from lgvsc_flow.blocks.phy.points import PointsDecision, PointsDemodulator, PointsModulator
+    from lgvsc_flow.blocks.phy.points import UserPointsDecision, UserPointsDemodulator, UserPointsModulator
     from lgvsc_flow.blocks.phy.qam import QamDemodulator, QamModulator
     from lgvsc_flow.blocks.phy.repeat import BitRepeat, LlrCombine
     from lgvsc_flow.blocks.phy.scrambler import (
@@ -57,7 +57,7 @@ __getattr__, __dir__, __all__ = exports(
         "mux": ["TimeDemultiplexer", "TimeMultiplexer"],
         "ofdm": ["OfdmDemodulator", "OfdmModulator", "nr_numerology"],
         "packet": ["Depacketizer", "NoPayload", "Packetizer"],
-        "points": ["PointsDecision", "PointsDemodulator", "PointsModulator"],
+        "points": ["UserPointsDecision", "UserPointsDemodulator", "UserPointsModulator"],
         "qam": ["QamDemodulator", "QamModulator"],
         "repeat": ["BitRepeat", "LlrCombine"],
         "scrambler": [

@@ -14,7 +14,7 @@ from lgvsc_flow.blocks.phy.qam_soft import matched, state_of
 from lgvsc_flow.errors import SettingError
 from lgvsc_flow.items import Bits, Llrs, Received, Symbols
 
-__all__ = ["PointsDecision", "PointsDemodulator", "PointsModulator", "points_of"]
+__all__ = ["UserPointsDecision", "UserPointsDemodulator", "UserPointsModulator", "points_of"]
 
 MOST_POINTS = 4096
 POWER_TOLERANCE = 1e-3  # points typed with three digits pass; they are then scaled to unit power
@@ -102,7 +102,7 @@ class _Points(Block):
         return hashlib.sha256(points_of(str(self.points)).tobytes()).hexdigest()[:8]
 
 
-class PointsModulator(_Points):
+class UserPointsModulator(_Points):
     """Map bits to the points of a constellation of your own; the first bit of a label is the highest.
 
     `points="1, -1"` is BPSK; a list or an array of complex numbers will do as well.
@@ -117,7 +117,7 @@ class PointsModulator(_Points):
         return _map(bits, self._table, self.bits_per_symbol)
 
 
-class PointsDemodulator(_Points):
+class UserPointsDemodulator(_Points):
     """Soft bits of symbols of a constellation of your own, with the gain and the noise variance of each symbol.
 
     `method="max-log"` keeps the nearest point per bit value; "exact" sums over all points (log-MAP). A symbol that
@@ -136,7 +136,7 @@ class PointsDemodulator(_Points):
         return llrs_of_points(*matched(symbols, gain, noise_variance), self._table, self.method == "exact")
 
 
-class PointsDecision(_Points):
+class UserPointsDecision(_Points):
     """Decide each symbol for the nearest point of a constellation of your own, after its gain.
 
     Of a symbol that cannot be used all bits are 0; of points equally near, the first wins.

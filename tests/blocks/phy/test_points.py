@@ -7,7 +7,13 @@ from scipy.stats import norm
 from lgvsc_flow import Graph
 from lgvsc_flow.blocks.channel import AwgnChannel
 from lgvsc_flow.blocks.metrics import BerMeter
-from lgvsc_flow.blocks.phy import HardDecision, PointsDecision, PointsDemodulator, PointsModulator, RandomBits
+from lgvsc_flow.blocks.phy import (
+    HardDecision,
+    RandomBits,
+    UserPointsDecision,
+    UserPointsDemodulator,
+    UserPointsModulator,
+)
 from lgvsc_flow.blocks.phy.constellation import constellation
 from lgvsc_flow.blocks.phy.points import points_of
 from lgvsc_flow.blocks.phy.qam_soft import demodulate
@@ -49,7 +55,7 @@ def test_llrs_against_brute_force(order, method, noise_variance):
     rng = np.random.default_rng(order)
     points = random_points(order)
     y = (rng.normal(size=157) + 1j * rng.normal(size=157)).astype(np.complex64)
-    (got,) = run_block(PointsDemodulator(points=points, method=method), [received(y, 0.5 - 1j, noise_variance)])
+    (got,) = run_block(UserPointsDemodulator(points=points, method=method), [received(y, 0.5 - 1j, noise_variance)])
     expected = reference(y, 0.5 - 1j, noise_variance, points, method == "exact")
     assert got.dtype == np.float32
     assert np.allclose(got, expected, rtol=1e-5, atol=2e-5 / noise_variance)
@@ -61,7 +67,7 @@ def test_the_points_of_qam_give_the_llrs_of_qam(order, method):
     rng = np.random.default_rng(2)
     y, gain = rng.normal(size=(2, 100)) + 1j * rng.normal(size=(2, 100))
     burst = received(y, gain, rng.uniform(0.1, 1, 100))
-    (got,) = run_block(PointsDemodulator(points=constellation(order), method=method), [burst])
+    (got,) = run_block(UserPointsDemodulator(points=constellation(order), method=method), [burst])
     assert np.allclose(got, demodulate(burst, order, method), rtol=1e-4, atol=2e-3)
 
 
@@ -72,17 +78,17 @@ def test_round_trips(m, symbols, seed):
     grid = constellation(256)[rng.permutation(256)[: 1 << m]]
     points = grid / np.sqrt(np.mean(np.abs(grid) ** 2))
     bits = rng.integers(0, 2, m * symbols, np.uint8)
-    (sent,) = run_block(PointsModulator(points=points), [bits])
+    (sent,) = run_block(UserPointsModulator(points=points), [bits])
     gain = np.exp(2j * np.pi * rng.random(symbols)) * rng.uniform(0.1, 3, symbols)
     burst = received(sent * gain, gain, 1e-4)
-    for receiver in (PointsDemodulator(points=points), PointsDemodulator(points=points, method="exact")):
+    for receiver in (UserPointsDemodulator(points=points), UserPointsDemodulator(points=points, method="exact")):
         assert np.array_equal(run_block(receiver, [burst])[0] < 0, bits == 1)
-    (decided,) = run_block(PointsDecision(points=points), [burst])
+    (decided,) = run_block(UserPointsDecision(points=points), [burst])
     assert decided.dtype == np.uint8
     assert np.array_equal(decided, bits)
 
 
-@pytest.mark.parametrize("block", [PointsDemodulator, PointsDecision])
+@pytest.mark.parametrize("block", [UserPointsDemodulator, UserPointsDecision])
 def test_what_cannot_be_used(block):
     """Erasures: LLRs of 0, bits of 0. Empty bursts give empty ones."""
     last = PSK8[7]
@@ -99,14 +105,14 @@ def test_what_cannot_be_used(block):
 
 def test_far_symbols_and_no_noise_give_finite_llrs():
     for method in ("max-log", "exact"):
-        block = PointsDemodulator(points="1, -1", method=method)
+        block = UserPointsDemodulator(points="1, -1", method=method)
         (llrs,) = run_block(block, [received([1e37, -1e37 + 1e37j, 1, -1], 1, [1, 1, 0, 0])])
         assert llrs.tolist() == [1e6, -1e6, 1e6, -1e6]
 
 
 def test_the_cut_into_bursts_changes_nothing():
     bits = np.random.default_rng(3).integers(0, 2, 300, np.uint8)
-    assert_chunking_invariant(PointsModulator(points=PSK8), bits, unit=3)
+    assert_chunking_invariant(UserPointsModulator(points=PSK8), bits, unit=3)
 
 
 @pytest.mark.parametrize("decision", ["soft", "hard"])
@@ -114,8 +120,8 @@ def test_bpsk_over_awgn_is_theory(decision):
     """BER = Q(sqrt(2 Es/N0)), 99 % interval."""
     source, meter = RandomBits(n=20000, count=20), BerMeter()
     graph = Graph("BPSK", seed=3)
-    receiver = [PointsDemodulator(), HardDecision()] if decision == "soft" else [PointsDecision()]
-    graph.connect(source, PointsModulator(), AwgnChannel(esn0_db=4.0), *receiver, meter.received)
+    receiver = [UserPointsDemodulator(), HardDecision()] if decision == "soft" else [UserPointsDecision()]
+    graph.connect(source, UserPointsModulator(), AwgnChannel(esn0_db=4.0), *receiver, meter.received)
     graph.connect(source, meter.sent)
     graph.run()
     low, high = meter.interval(0.99)
@@ -125,9 +131,9 @@ def test_bpsk_over_awgn_is_theory(decision):
 
 def test_points_as_text_stay_what_they_are():
     points = random_points(16)
-    block = PointsModulator(points=points)
+    block = UserPointsModulator(points=points)
     assert isinstance(block.points, str)
-    assert np.array_equal(points_of(block.points), points_of(PointsModulator(points=block.points).points))
+    assert np.array_equal(points_of(block.points), points_of(UserPointsModulator(points=block.points).points))
     assert np.allclose(points_of(block.points), points)
     assert (block.order, block.bits_per_symbol) == (16, 4)
     assert np.array_equal(
@@ -138,20 +144,26 @@ def test_points_as_text_stay_what_they_are():
 
 def test_points_go_through_a_graph_file(tmp_path):
     graph = Graph("points")
-    graph.connect(RandomBits(n=300), PointsModulator(points=PSK8), AwgnChannel(), PointsDemodulator(points=PSK8))
-    graph.connect(graph["PointsDemodulator"], HardDecision())
+    graph.connect(
+        RandomBits(n=300), UserPointsModulator(points=PSK8), AwgnChannel(), UserPointsDemodulator(points=PSK8)
+    )
+    graph.connect(graph["UserPointsDemodulator"], HardDecision())
     graph.save(tmp_path / "points.yaml")
     again = Graph.load(tmp_path / "points.yaml")
-    assert np.array_equal(points_of(again["PointsModulator"].points), points_of(graph["PointsModulator"].points))
+    assert np.array_equal(
+        points_of(again["UserPointsModulator"].points), points_of(graph["UserPointsModulator"].points)
+    )
 
 
 def test_two_constellations_clash():
     graph = Graph()
-    graph.connect(RandomBits(n=300), PointsModulator(points=PSK8), AwgnChannel(), PointsDecision(points=PSK8[::-1]))
+    graph.connect(
+        RandomBits(n=300), UserPointsModulator(points=PSK8), AwgnChannel(), UserPointsDecision(points=PSK8[::-1])
+    )
     meter = BerMeter()
-    graph.connect(graph["PointsDecision"], meter.received)
+    graph.connect(graph["UserPointsDecision"], meter.received)
     graph.connect(graph["RandomBits"], meter.sent)
-    with pytest.raises(WiringError, match=r"constellation is 8 points \w{8} \(set by PointsModulator.order=8, digest="):
+    with pytest.raises(WiringError, match=r"constellation is 8 points \w{8} \(set by UserPointsModulator.order=8"):
         graph.check()
 
 
@@ -174,9 +186,9 @@ def test_two_constellations_clash():
 )
 def test_points_that_are_none(points, message):
     with pytest.raises(SettingError, match=message):
-        PointsModulator(points=points)
+        UserPointsModulator(points=points)
 
 
 def test_bits_that_do_not_fill_symbols():
     with pytest.raises(BlockError, match=r"got Bits\[4\]; a burst must hold whole symbols of 3 bits"):
-        run_block(PointsModulator(points=PSK8), [np.zeros(4, np.uint8)])
+        run_block(UserPointsModulator(points=PSK8), [np.zeros(4, np.uint8)])

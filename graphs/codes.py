@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from lgvsc_flow import Block
 from lgvsc_flow.blocks.phy import ConvolutionalEncoder, HardDecision, LdpcDecoder, LdpcEncoder, ViterbiDecoder
 from lgvsc_flow.blocks.phy.ldpc.nr_blocks import NrLdpcDecoder, NrLdpcEncoder
+from lgvsc_flow.blocks.phy.nr_mcs import NR_MCS_TABLES, NrMcs
 from lgvsc_flow.graphs.spec import Parts, SpecError, build, choose, split
 
-__all__ = ["CODES", "Code", "code"]
+__all__ = ["CODES", "Code", "code", "mcs_row"]
 
 
 @dataclass(frozen=True)
@@ -112,3 +113,17 @@ def code(text: str, order: int = 4) -> Code:
     """
     parts = split(text)
     return choose("code", parts, CODES)(parts, order)
+
+
+def mcs_row(text: str) -> NrMcs:
+    """The row of an NR MCS table that a text names, table and index, as in `1/17`.
+
+    Raises:
+        SpecError: there is no such row.
+    """
+    table, _, index = text.partition("/")
+    rows = NR_MCS_TABLES.get(int(table), ()) if re.fullmatch("[0-9]", table) else ()
+    if not re.fullmatch("[0-9]{1,3}", index) or int(index) >= len(rows):
+        known = ", ".join(f"{number}/0 to {number}/{len(rows) - 1}" for number, rows in NR_MCS_TABLES.items())
+        raise SpecError(f"an MCS is a table and a row: {known}; got {text!r}")
+    return rows[int(index)]

@@ -8,15 +8,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from lgvsc_flow.errors import FlowError
-
-if TYPE_CHECKING:
-    from lgvsc_flow.blocks.phy.nr_mcs import NrMcs
 
 __all__ = ["ber", "parse_points"]
 
@@ -88,6 +85,7 @@ def ber(
     from lgvsc_flow.graphs.ber_file import load_curve
     from lgvsc_flow.graphs.ber_plot import ber_table, check_path, plot_curves
     from lgvsc_flow.graphs.ber_theory import theory
+    from lgvsc_flow.graphs.codes import mcs_row
     from lgvsc_flow.graphs.modem import Modem
 
     if mcs is None:
@@ -95,7 +93,7 @@ def ber(
     elif (code, order) != ("none", 16):
         raise FlowError("--mcs says code and order; leave them out")
     else:
-        modem = Modem.of_mcs(_row(mcs), channel=channel, method=demapper.value, interleave=interleave)
+        modem = Modem.of_mcs(mcs_row(mcs), channel=channel, method=demapper.value, interleave=interleave)
     stop = stop_after(errors, max_bits=max_bits)
     if plot is not None:
         check_path(plot)
@@ -109,17 +107,6 @@ def ber(
         form = theory(modem.order, modem.parsed_channel)
         named = {} if form is None else {f"uncoded {modem.order}-QAM, {channel}: closed form": form}
         plot_curves([curve, *others], plot, closed_forms=named)
-
-
-def _row(text: str) -> NrMcs:
-    from lgvsc_flow.blocks.phy.nr_mcs import NR_MCS_TABLES
-
-    table, _, index = text.partition("/")
-    rows = NR_MCS_TABLES.get(int(table), ()) if table.isdecimal() else ()
-    if not index.isdecimal() or int(index) >= len(rows):
-        known = ", ".join(f"{number}/0 to {number}/{len(rows) - 1}" for number, rows in NR_MCS_TABLES.items())
-        raise FlowError(f"--mcs takes a table and a row: {known}; got {text!r}")
-    return rows[int(index)]
 
 
 def parse_points(text: str) -> list[float]:

@@ -49,7 +49,7 @@ def test_a_curve_from_the_command_line(command, tmp_path):
         (["--esn0-db", "0", "--code", "turbo"], "error: there is no code 'turbo'; there are none, wifi,"),
         (["--esn0-db", "0", "--channel", "rician:q=3"], "error: rician:q=3: no setting 'q'; it has k_factor_db,"),
         (["--esn0-db", "0", "--order", "5"], "error: order is one of 4, 16,"),
-        (["--esn0-db", "0", "--mcs", "1/29"], "error: --mcs takes a table and a row: 1/0 to 1/28, 2/0 to 2/27, 3/0 to"),
+        (["--esn0-db", "0", "--mcs", "1/29"], "error: an MCS is a table and a row: 1/0 to 1/28, 2/0 to 2/27, 3/0 to"),
         (["--esn0-db", "0", "--mcs", "1/3", "--order", "4"], "error: --mcs says code and order; leave them out"),
         (["--esn0-db", "0", "--errors", "0"], "error: errors is at least 1, got 0"),
         (["--esn0-db", "0", "--confidence", "2"], "error: confidence is between 0 and 1"),

@@ -9,6 +9,7 @@ from llvmlite import ir
 from numba import njit
 
 from lgvsc_flow import Block, In, Out, setting
+from lgvsc_flow.blocks.flat import FLAT
 from lgvsc_flow.blocks.phy.constellation import ORDERS
 from lgvsc_flow.blocks.phy.qam_soft import NONE, PAIRS, SYMBOLS, burst_factors, interleave, matched, state_of
 from lgvsc_flow.blocks.simd import F32, LANES, U32, Memory, Vector, each_step
@@ -128,7 +129,7 @@ class QamDecision(Block):
     Ref: 3GPP TS 38.211, clause 5.1 (labels).
     """
 
-    received = In(Received, "n", constellation="{order}-QAM")
+    received = In(Received, "n", constellation="{order}-QAM", response=FLAT)
     bits = Out(Bits, "n * bits_per_symbol")
 
     order: int = setting(16, choices=ORDERS, doc="constellation points")

@@ -9,6 +9,7 @@ import numpy as np
 from numba import njit
 
 from lgvsc_flow import Block, In, Out, setting
+from lgvsc_flow.blocks.flat import FLAT
 from lgvsc_flow.blocks.phy.points_soft import decide_points, llrs_of_points
 from lgvsc_flow.blocks.phy.qam_soft import matched, state_of
 from lgvsc_flow.errors import SettingError
@@ -124,7 +125,7 @@ class UserPointsDemodulator(_Points):
     cannot be used is an erasure: its LLRs are 0. LLRs are clipped to +-1e6.
     """
 
-    received = In(Received, "n", constellation="{order} points {digest}")
+    received = In(Received, "n", constellation="{order} points {digest}", response=FLAT)
     llrs = Out(Llrs, "n * bits_per_symbol")
 
     method: str = setting("max-log", choices=("max-log", "exact"))
@@ -142,7 +143,7 @@ class UserPointsDecision(_Points):
     Of a symbol that cannot be used all bits are 0; of points equally near, the first wins.
     """
 
-    received = In(Received, "n", constellation="{order} points {digest}")
+    received = In(Received, "n", constellation="{order} points {digest}", response=FLAT)
     bits = Out(Bits, "n * bits_per_symbol")
 
     def work(self, received: Received) -> np.ndarray:

@@ -7,6 +7,7 @@ from llvmlite import ir
 from numba import njit
 
 from lgvsc_flow import Block, In, Out, setting
+from lgvsc_flow.blocks.flat import FLAT
 from lgvsc_flow.blocks.phy.constellation import ORDERS, amplitudes, constellation
 from lgvsc_flow.blocks.phy.qam_soft import LLR_MAX, demodulate
 from lgvsc_flow.blocks.simd import LANES, U32, Memory, Vector, each_step
@@ -151,7 +152,7 @@ class QamDemodulator(Block):
     Ref: 3GPP TS 38.211, clause 5.1 (labels).
     """
 
-    received = In(Received, "n", constellation="{order}-QAM")
+    received = In(Received, "n", constellation="{order}-QAM", response=FLAT)
     llrs = Out(Llrs, "n * bits_per_symbol")
 
     order: int = setting(16, choices=ORDERS, doc="constellation points")

@@ -5,7 +5,7 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from lgvsc_flow.blocks.channel import AwgnChannel, RayleighChannel
+from lgvsc_flow.blocks.channel import AwgnChannel, RayleighChannel, TdlChannel
 from lgvsc_flow.errors import WiringError
 from lgvsc_flow.graphs.modem import Modem, coded, uncoded
 
@@ -207,3 +207,9 @@ def test_a_modem_interleaves_what_needs_it():
 def test_a_wrong_modem_is_said_at_once(settings, message):
     with pytest.raises(ValueError, match=message):
         Modem(**settings)
+
+
+@pytest.mark.parametrize("decision", ["soft", "hard"])
+def test_echoes_are_not_left_to_a_receiver_of_one_gain(decision):
+    with pytest.raises(WiringError, match=r"TdlChannel.received -> Qam\w+.received: the channel is dispersive"):
+        uncoded(channel=TdlChannel(), decision=decision).check()

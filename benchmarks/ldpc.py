@@ -46,7 +46,7 @@ WATERFALL_DB = {
 }
 START = (
     "import numpy as np; from lgvsc_flow.blocks.phy import LdpcDecoder; "
-    "LdpcDecoder(n=1944).work(np.ones(1944, np.float32))"
+    "LdpcDecoder(n=1944, precision='int8').work(np.ones(1944, np.float32))"
 )
 
 
@@ -81,13 +81,14 @@ def rates(repeats: int) -> Iterator[dict[str, Any]]:
             name, aff3ct = f"802.11n n={n} r={code_rate}", (n, code_rate) == (1944, "1/2")
             for frames in (1, 8, 128):
                 _, hard = qpsk_llrs(code, frames, -3.0, 1)
-                decoder = LdpcDecoder(n=n, code_rate=code_rate, max_iterations=10, early_stop=False)
+                fixed = {"precision": "int8", "early_stop": False}
+                decoder = LdpcDecoder(n=n, code_rate=code_rate, max_iterations=10, **fixed)
                 found = mbits_per_s(lambda d=decoder, x=hard: d.work(x), frames * code.k, repeats)  # type: ignore[misc]
                 peer = 148.0 if aff3ct and frames == 128 else None
                 yield row(f"{name}, 10 iterations, {frames} words", found, "AFF3CT int16 NMS", peer)
             if aff3ct:
                 _, easy = qpsk_llrs(code, 128, 2.0, 1)
-                decoder = LdpcDecoder(n=n, code_rate=code_rate, max_iterations=20)
+                decoder = LdpcDecoder(n=n, code_rate=code_rate, max_iterations=20, precision="int8")
                 found = mbits_per_s(lambda d=decoder, x=easy: d.work(x), 128 * code.k, repeats)  # type: ignore[misc]
                 yield row(f"{name}, early stop, Es/N0 2 dB", found, "AFF3CT int16 NMS, early stop", 127.0)
             encoder, bits = LdpcEncoder(n=n, code_rate=code_rate), np.ones(128 * code.k, np.uint8)

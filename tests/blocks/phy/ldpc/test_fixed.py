@@ -218,7 +218,8 @@ def test_soft_output():
 def test_precisions_of_the_block():
     code = wifi_code(648, "1/2")
     words, llrs = qpsk_llrs(code, 20, 3.0, seed=13)
-    for settings in ({}, {"precision": "float32", "factor": 0.8}, {"early_stop": False, "max_iterations": 10}):
+    int8 = {"precision": "int8"}
+    for settings in ({}, {"factor": 0.8}, int8, {**int8, "early_stop": False, "max_iterations": 10}):
         (bits,) = run_block(LdpcDecoder(**settings), [llrs])
         assert np.array_equal(bits, words[:, : code.k].ravel())
 
@@ -254,9 +255,9 @@ def test_messages():
         decode_int8(np.zeros(80, np.float32), heavy)
     assert decode(np.ones(80, np.float32), heavy).parity_ok.all()
     with pytest.raises(SettingError, match=r"LdpcDecoder.factor is 0.8125 in int8, got 0.8; others need precision="):
-        LdpcDecoder(factor=0.8)
+        LdpcDecoder(precision="int8", factor=0.8)
     with pytest.raises(SettingError, match=r"float32 always stops early; early_stop=False needs int8"):
-        LdpcDecoder(precision="float32", early_stop=False)
+        LdpcDecoder(early_stop=False)
     with pytest.raises(BlockError, match="a burst must hold whole codewords of n=648"):
         run_block(LdpcDecoder(), [np.zeros(647, np.float32)])
 

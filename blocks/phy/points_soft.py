@@ -1,7 +1,7 @@
 """Soft demapping and decision by a look at all points: any constellation, labelled by index.
 
-Symbols are worked on in tiles, lane by lane of short arrays, so that every loop becomes vector code; exponential and
-logarithm are polynomials, so that every processor gives the same bits.
+Symbols are worked on in tiles of short arrays; exponential and logarithm are polynomials, so that every processor
+gives the same bits.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def _ln(ratio: np.float32) -> np.float32:
     return p * x + np.float32(exponent) * _LN_2
 
 
-# Each loop over a tile is a function of its own: inlined by hand, the compiler no longer makes vector code of them.
+# Each loop over a tile is a function of its own, so that the compiler looks at it alone.
 @njit(nogil=True, cache=True)
 def _keep_larger(best: np.ndarray, row: np.ndarray) -> None:
     for t in range(TILE):

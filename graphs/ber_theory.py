@@ -17,8 +17,14 @@ from functools import lru_cache
 
 import numpy as np
 
-from lgvsc_flow.blocks.channel import GilbertElliottChannel, JakesChannel, MimoChannel, RicianChannel, TdlChannel
-from lgvsc_flow.blocks.channel import RayleighChannel as Rayleigh
+from lgvsc_flow.blocks.channel import (
+    GilbertElliottChannel,
+    JakesChannel,
+    MimoChannel,
+    RayleighChannel as Rayleigh,
+    RicianChannel,
+    TdlChannel,
+)
 from lgvsc_flow.blocks.channel.awgn import AwgnChannel
 from lgvsc_flow.blocks.channel.tdl import PROFILES
 from lgvsc_flow.graphs.channels import Channel

@@ -26,10 +26,8 @@ from lgvsc_flow.blocks.phy import (
 )
 from lgvsc_flow.blocks.phy.nr_mcs import REFERENCE_SYMBOLS, NrMcs, transport_block_size
 from lgvsc_flow.blocks.phy.qam import ORDERS
-from lgvsc_flow.graphs.channels import Channel
-from lgvsc_flow.graphs.channels import channel as channel_of
-from lgvsc_flow.graphs.codes import Code
-from lgvsc_flow.graphs.codes import code as code_of
+from lgvsc_flow.graphs.channels import Channel, channel as channel_of
+from lgvsc_flow.graphs.codes import Code, code as code_of
 from lgvsc_flow.graphs.spec import SpecError
 from lgvsc_flow.ports import BoundPort
 

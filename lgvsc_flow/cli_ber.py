@@ -80,8 +80,7 @@ def ber(
     Without a code the plot has the closed form of the channel, with one that of uncoded bits at the same Es/N0.
     """
     points = parse_points(esn0_db)
-    from lgvsc_flow.graphs.ber import ber_curve
-    from lgvsc_flow.graphs.ber import errors as stop_after
+    from lgvsc_flow.graphs.ber import ber_curve, errors as stop_after
     from lgvsc_flow.graphs.ber_file import load_curve
     from lgvsc_flow.graphs.ber_plot import ber_table, check_path, plot_curves
     from lgvsc_flow.graphs.ber_theory import theory

@@ -5,19 +5,27 @@ from typing import TYPE_CHECKING
 from lgvsc_flow.lazy import exports
 
 if TYPE_CHECKING:
-    from lgvsc_flow.blocks.channel.awgn import AwgnChannel
-    from lgvsc_flow.blocks.channel.dispersed import Dispersed
-    from lgvsc_flow.blocks.channel.doppler import JakesChannel
-    from lgvsc_flow.blocks.channel.equalizer import Equalizer
-    from lgvsc_flow.blocks.channel.erasures import GilbertElliottChannel
-    from lgvsc_flow.blocks.channel.ideal import DropState, IdealChannel
-    from lgvsc_flow.blocks.channel.impairments import CarrierFrequencyOffset, IqImbalance, PhaseNoise
-    from lgvsc_flow.blocks.channel.mimo import MimoChannel, MimoEqualizer, MimoReceived
-    from lgvsc_flow.blocks.channel.rayleigh import RayleighChannel
-    from lgvsc_flow.blocks.channel.replay import ReplayChannel
-    from lgvsc_flow.blocks.channel.rician import RicianChannel
-    from lgvsc_flow.blocks.channel.sigmf import SigmfSink, SigmfSource
-    from lgvsc_flow.blocks.channel.tdl import TdlChannel
+    from lgvsc_flow.blocks.channel.awgn import AwgnChannel as AwgnChannel
+    from lgvsc_flow.blocks.channel.dispersed import Dispersed as Dispersed
+    from lgvsc_flow.blocks.channel.doppler import JakesChannel as JakesChannel
+    from lgvsc_flow.blocks.channel.equalizer import Equalizer as Equalizer
+    from lgvsc_flow.blocks.channel.erasures import GilbertElliottChannel as GilbertElliottChannel
+    from lgvsc_flow.blocks.channel.ideal import DropState as DropState, IdealChannel as IdealChannel
+    from lgvsc_flow.blocks.channel.impairments import (
+        CarrierFrequencyOffset as CarrierFrequencyOffset,
+        IqImbalance as IqImbalance,
+        PhaseNoise as PhaseNoise,
+    )
+    from lgvsc_flow.blocks.channel.mimo import (
+        MimoChannel as MimoChannel,
+        MimoEqualizer as MimoEqualizer,
+        MimoReceived as MimoReceived,
+    )
+    from lgvsc_flow.blocks.channel.rayleigh import RayleighChannel as RayleighChannel
+    from lgvsc_flow.blocks.channel.replay import ReplayChannel as ReplayChannel
+    from lgvsc_flow.blocks.channel.rician import RicianChannel as RicianChannel
+    from lgvsc_flow.blocks.channel.sigmf import SigmfSink as SigmfSink, SigmfSource as SigmfSource
+    from lgvsc_flow.blocks.channel.tdl import TdlChannel as TdlChannel
 
 __getattr__, __dir__, __all__ = exports(
     __name__,

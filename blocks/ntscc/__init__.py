@@ -9,6 +9,6 @@ from typing import TYPE_CHECKING
 from lgvsc_flow.lazy import exports
 
 if TYPE_CHECKING:
-    from lgvsc_flow.blocks.ntscc.keyframes import NtsccDecoder, NtsccEncoder
+    from lgvsc_flow.blocks.ntscc.keyframes import NtsccDecoder as NtsccDecoder, NtsccEncoder as NtsccEncoder
 
 __getattr__, __dir__, __all__ = exports(__name__, {"keyframes": ["NtsccDecoder", "NtsccEncoder"]})

@@ -5,36 +5,57 @@ from typing import TYPE_CHECKING
 from lgvsc_flow.lazy import exports
 
 if TYPE_CHECKING:
-    from lgvsc_flow.blocks.phy.burst import BurstPad, BurstTrim
-    from lgvsc_flow.blocks.phy.convolutional import ConvolutionalEncoder, ViterbiDecoder
-    from lgvsc_flow.blocks.phy.crc import CrcAppend, CrcCheck
-    from lgvsc_flow.blocks.phy.decision import HardDecision, QamDecision
-    from lgvsc_flow.blocks.phy.estimation import ChannelEstimator
+    from lgvsc_flow.blocks.phy.burst import BurstPad as BurstPad, BurstTrim as BurstTrim
+    from lgvsc_flow.blocks.phy.convolutional import (
+        ConvolutionalEncoder as ConvolutionalEncoder,
+        ViterbiDecoder as ViterbiDecoder,
+    )
+    from lgvsc_flow.blocks.phy.crc import CrcAppend as CrcAppend, CrcCheck as CrcCheck
+    from lgvsc_flow.blocks.phy.decision import HardDecision as HardDecision, QamDecision as QamDecision
+    from lgvsc_flow.blocks.phy.estimation import ChannelEstimator as ChannelEstimator
     from lgvsc_flow.blocks.phy.interleaver import (
-        Deinterleaver,
-        Interleaver,
-        NrDeinterleaver,
-        NrInterleaver,
-        RandomDeinterleaver,
-        RandomInterleaver,
+        Deinterleaver as Deinterleaver,
+        Interleaver as Interleaver,
+        NrDeinterleaver as NrDeinterleaver,
+        NrInterleaver as NrInterleaver,
+        RandomDeinterleaver as RandomDeinterleaver,
+        RandomInterleaver as RandomInterleaver,
     )
-    from lgvsc_flow.blocks.phy.ldpc.blocks import LdpcDecoder, LdpcEncoder
-    from lgvsc_flow.blocks.phy.mcs import Mcs, choose_mcs
-    from lgvsc_flow.blocks.phy.mux import TimeDemultiplexer, TimeMultiplexer
-    from lgvsc_flow.blocks.phy.ofdm import OfdmDemodulator, OfdmModulator, nr_numerology
-    from lgvsc_flow.blocks.phy.packet import Depacketizer, NoPayload, Packetizer
-    from lgvsc_flow.blocks.phy.points import UserPointsDecision, UserPointsDemodulator, UserPointsModulator
-    from lgvsc_flow.blocks.phy.qam import QamDemodulator, QamModulator
-    from lgvsc_flow.blocks.phy.repeat import BitRepeat, LlrCombine
+    from lgvsc_flow.blocks.phy.ldpc.blocks import (
+        LdpcDecoder as LdpcDecoder,
+        LdpcEncoder as LdpcEncoder,
+        LdpcSoftDecoder as LdpcSoftDecoder,
+    )
+    from lgvsc_flow.blocks.phy.ldpc.nr_blocks import NrLdpcDecoder as NrLdpcDecoder, NrLdpcEncoder as NrLdpcEncoder
+    from lgvsc_flow.blocks.phy.mcs import Mcs as Mcs, choose_mcs as choose_mcs
+    from lgvsc_flow.blocks.phy.mux import TimeDemultiplexer as TimeDemultiplexer, TimeMultiplexer as TimeMultiplexer
+    from lgvsc_flow.blocks.phy.nr_mcs import NrMcs as NrMcs, best_mcs as best_mcs
+    from lgvsc_flow.blocks.phy.ofdm import (
+        OfdmDemodulator as OfdmDemodulator,
+        OfdmModulator as OfdmModulator,
+        nr_numerology as nr_numerology,
+    )
+    from lgvsc_flow.blocks.phy.packet import (
+        Depacketizer as Depacketizer,
+        NoPayload as NoPayload,
+        Packetizer as Packetizer,
+    )
+    from lgvsc_flow.blocks.phy.points import (
+        UserPointsDecision as UserPointsDecision,
+        UserPointsDemodulator as UserPointsDemodulator,
+        UserPointsModulator as UserPointsModulator,
+    )
+    from lgvsc_flow.blocks.phy.qam import QamDemodulator as QamDemodulator, QamModulator as QamModulator
+    from lgvsc_flow.blocks.phy.repeat import BitRepeat as BitRepeat, LlrCombine as LlrCombine
     from lgvsc_flow.blocks.phy.scrambler import (
-        Descrambler,
-        LlrDescrambler,
-        Prbs,
-        Scrambler,
-        SelfSyncDescrambler,
-        SelfSyncScrambler,
+        Descrambler as Descrambler,
+        LlrDescrambler as LlrDescrambler,
+        Prbs as Prbs,
+        Scrambler as Scrambler,
+        SelfSyncDescrambler as SelfSyncDescrambler,
+        SelfSyncScrambler as SelfSyncScrambler,
     )
-    from lgvsc_flow.blocks.phy.source import RandomBits
+    from lgvsc_flow.blocks.phy.source import RandomBits as RandomBits
 
 __getattr__, __dir__, __all__ = exports(
     __name__,
@@ -52,9 +73,11 @@ __getattr__, __dir__, __all__ = exports(
             "RandomDeinterleaver",
             "RandomInterleaver",
         ],
-        "ldpc.blocks": ["LdpcDecoder", "LdpcEncoder"],
+        "ldpc.blocks": ["LdpcDecoder", "LdpcEncoder", "LdpcSoftDecoder"],
+        "ldpc.nr_blocks": ["NrLdpcDecoder", "NrLdpcEncoder"],
         "mcs": ["Mcs", "choose_mcs"],
         "mux": ["TimeDemultiplexer", "TimeMultiplexer"],
+        "nr_mcs": ["NrMcs", "best_mcs"],
         "ofdm": ["OfdmDemodulator", "OfdmModulator", "nr_numerology"],
         "packet": ["Depacketizer", "NoPayload", "Packetizer"],
         "points": ["UserPointsDecision", "UserPointsDemodulator", "UserPointsModulator"],

@@ -5,22 +5,25 @@ from typing import TYPE_CHECKING
 from lgvsc_flow.lazy import exports
 
 if TYPE_CHECKING:
-    from lgvsc_flow.blocks.semantic.captions import TextDecoder, TextEncoder
-    from lgvsc_flow.blocks.semantic.embedded import EmbeddedDescriber, EmbeddingJudge
-    from lgvsc_flow.blocks.semantic.minilm import MiniLmJudge
-    from lgvsc_flow.blocks.semantic.psss import (
-        Describer,
-        Description,
-        Judge,
-        PromptJudge,
-        YesNoModel,
-        s_abs,
-        s_rel,
+    from lgvsc_flow.blocks.semantic.captions import TextDecoder as TextDecoder, TextEncoder as TextEncoder
+    from lgvsc_flow.blocks.semantic.embedded import (
+        EmbeddedDescriber as EmbeddedDescriber,
+        EmbeddingJudge as EmbeddingJudge,
     )
-    from lgvsc_flow.blocks.semantic.side import FlowDecoder, FlowEncoder
-    from lgvsc_flow.blocks.semantic.skem import Skem
-    from lgvsc_flow.blocks.semantic.skim import Skim
-    from lgvsc_flow.blocks.semantic.splitter import SegmentSplitter
+    from lgvsc_flow.blocks.semantic.minilm import MiniLmJudge as MiniLmJudge
+    from lgvsc_flow.blocks.semantic.psss import (
+        Describer as Describer,
+        Description as Description,
+        Judge as Judge,
+        PromptJudge as PromptJudge,
+        YesNoModel as YesNoModel,
+        s_abs as s_abs,
+        s_rel as s_rel,
+    )
+    from lgvsc_flow.blocks.semantic.side import FlowDecoder as FlowDecoder, FlowEncoder as FlowEncoder
+    from lgvsc_flow.blocks.semantic.skem import Skem as Skem
+    from lgvsc_flow.blocks.semantic.skim import Skim as Skim
+    from lgvsc_flow.blocks.semantic.splitter import SegmentSplitter as SegmentSplitter
 
 __getattr__, __dir__, __all__ = exports(
     __name__,

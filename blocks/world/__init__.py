@@ -5,11 +5,15 @@ from typing import TYPE_CHECKING
 from lgvsc_flow.lazy import exports
 
 if TYPE_CHECKING:
-    from lgvsc_flow.blocks.world.dsa import Dsa, DsaWorldModel
-    from lgvsc_flow.blocks.world.interpolate import InterpolatorModel
-    from lgvsc_flow.blocks.world.model import LengthGrid, WorldModel, load_world_model
-    from lgvsc_flow.blocks.world.sfa import SfaWorldModel
-    from lgvsc_flow.blocks.world.text import TextWorldModel
+    from lgvsc_flow.blocks.world.dsa import Dsa as Dsa, DsaWorldModel as DsaWorldModel
+    from lgvsc_flow.blocks.world.interpolate import InterpolatorModel as InterpolatorModel
+    from lgvsc_flow.blocks.world.model import (
+        LengthGrid as LengthGrid,
+        WorldModel as WorldModel,
+        load_world_model as load_world_model,
+    )
+    from lgvsc_flow.blocks.world.sfa import SfaWorldModel as SfaWorldModel
+    from lgvsc_flow.blocks.world.text import TextWorldModel as TextWorldModel
 
 __getattr__, __dir__, __all__ = exports(
     __name__,

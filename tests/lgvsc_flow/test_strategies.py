@@ -3,8 +3,7 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, find, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, find, given, settings, strategies as st
 
 from lgvsc_flow import items as types
 from lgvsc_flow.errors import MissingExtraError

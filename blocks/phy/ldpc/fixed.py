@@ -122,9 +122,9 @@ def decode_int8(
 
     Each codeword is scaled by itself so that its LLRs have a geometric mean of 14 to 30 steps, by code rate, rounded
     and clipped to +-63; totals saturate at +-127 and check messages at +-40, so that saturated totals are held up by
-    their messages and a right word stays right, whatever comes after. The factor is 13/16, to the nearest. NaN counts as an erasure (0),
-    infinity as +-63; neither has a say in the scale. The result does not depend on the CPU, its vector width, or the
-    other codewords of the burst.
+    their messages and a right word stays right, whatever comes after. The factor is 13/16, to the nearest. NaN counts
+    as an erasure (0), infinity as +-63; neither has a say in the scale. The result does not depend on the CPU, its
+    vector width, or the other codewords of the burst.
 
     Args:
         llrs: ln P(b=0)/P(b=1), of any scale.

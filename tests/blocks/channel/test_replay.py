@@ -3,8 +3,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from lgvsc_flow.blocks.channel import Dispersed, ReplayChannel
 from lgvsc_flow.blocks.channel.replay import load_gains

@@ -2,8 +2,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from lgvsc_flow.blocks.channel import SigmfSink
 from lgvsc_flow.blocks.channel.sigmf_meta import Annotation, read_meta, sigmf_paths

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from lgvsc_flow import Graph
 from lgvsc_flow.blocks.channel import AwgnChannel, RayleighChannel

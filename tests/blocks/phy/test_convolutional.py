@@ -3,8 +3,7 @@ import math
 import numpy as np
 import pytest
 from commpy.channelcoding.convcode import Trellis, conv_encode, viterbi_decode
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from lgvsc_flow import Graph
 from lgvsc_flow.blocks.channel import AwgnChannel, Equalizer

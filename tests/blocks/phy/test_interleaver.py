@@ -2,8 +2,7 @@ from itertools import islice
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from lgvsc_flow import Graph
 from lgvsc_flow.blocks.phy import (

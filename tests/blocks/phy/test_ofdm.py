@@ -1,8 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import assume, given
-from hypothesis import settings as limits
-from hypothesis import strategies as st
+from hypothesis import assume, given, settings as limits, strategies as st
 
 from lgvsc_flow.blocks.channel import AwgnChannel, JakesChannel, TdlChannel
 from lgvsc_flow.blocks.phy import OfdmDemodulator, OfdmModulator, nr_numerology

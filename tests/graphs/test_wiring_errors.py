@@ -72,6 +72,6 @@ def test_echoes_are_not_left_to_an_equalizer_of_one_gain():
     assert str(caught.value) == (
         "graph 'echoes' has 1 problem:\n"
         "  1. TdlChannel.received -> Equalizer.received: the channel is dispersive, each sample holds echoes of "
-        "others, and one gain per symbol cannot undo that. Put the channel between OfdmModulator and OfdmDemodulator, as "
-        "lgvsc_flow.graphs.ofdm.ofdm(channel) does."
+        "others, and one gain per symbol cannot undo that. Put the channel between OfdmModulator and "
+        "OfdmDemodulator, as lgvsc_flow.graphs.ofdm.ofdm(channel) does."
     )

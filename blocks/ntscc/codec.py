@@ -98,7 +98,7 @@ class NtsccCodec:
         target_cbr: float | None = 0.03,
         quality: float | None = None,
     ) -> list[tuple[bytes, np.ndarray]]:
-        """Code pictures for a channel of Es/N0 = snr_db; those of equal size pass g_a together, with the same result.
+        """Code pictures for a channel of Es/N0 = snr_db; those of equal size pass g_a together.
 
         Args:
             pictures: uint8 [height, width, 3], RGB.

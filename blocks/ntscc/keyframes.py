@@ -43,7 +43,9 @@ class NtsccEncoder(Block):
     )
     weights: str = setting("embedded", doc="a safetensors file, or embedded")
     device: str = setting("cpu", doc="torch device of the networks")
-    batch_size: int = setting(4, ge=1, unit="keyframes", doc="waiting ones of equal size pass g_a together")
+    batch_size: int = setting(
+        1, ge=1, unit="keyframes", doc="waiting ones of equal size pass g_a together; the last bits may then differ"
+    )
 
     def start(self) -> None:
         self._codec = _codec(self.weights, self.device)
@@ -75,7 +77,9 @@ class NtsccDecoder(Block):
     width: int | None = setting(None, ge=1, unit="pixels")
     weights: str = setting("embedded", doc="a safetensors file, or embedded; the same as at the encoder")
     device: str = setting("cpu", doc="torch device of the networks")
-    batch_size: int = setting(4, ge=1, unit="keyframes", doc="waiting ones of equal size pass g_s together")
+    batch_size: int = setting(
+        1, ge=1, unit="keyframes", doc="waiting ones of equal size pass g_s together; the last bits may then differ"
+    )
 
     def validate(self) -> None:
         self.lost, self.erased = 0, 0

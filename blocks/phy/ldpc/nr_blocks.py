@@ -137,7 +137,7 @@ class NrLdpcDecoder(_NrLdpc):
 
     max_iterations: int = setting(20, ge=0, le=1000, doc="passes over all layers at most, per attempt")
     precision: str = setting(
-        "float32", choices=("int8", "float32"), doc="int8 is faster, and loses up to some tenths of a dB at low rates"
+        "float32", choices=("int8", "float32"), doc="int8 is faster, with many times the block errors at low rates"
     )
     factor: float = setting(0.75, gt=0, le=1, doc="normalisation of the check messages in float32; int8 has 13/16")
 

@@ -67,6 +67,13 @@ _ROWS: dict[int, dict[int, str]] = {
         16: "340 378 434 490 553 616",
         64: "438 466 517 567 616 666 719 772",
     },
+    4: {
+        4: "120 193 449",
+        16: "378 490 616",
+        64: "466 517 567 616 666 719 772 822 873",
+        256: "682.5 711 754 797 841 885 916.5 948",
+        1024: "805.5 853 900.5 948",
+    },
 }
 
 _THRESHOLDS_DB: dict[tuple[int, float], tuple[float, float]] = {
@@ -113,6 +120,10 @@ _THRESHOLDS_DB: dict[tuple[int, float], tuple[float, float]] = {
     (256, 885): (23.13, 23.30),
     (256, 916.5): (24.41, 24.59),
     (256, 948): (25.18, 25.40),
+    (1024, 805.5): (26.35, 26.54),
+    (1024, 853): (27.72, 27.89),
+    (1024, 900.5): (28.70, 28.87),
+    (1024, 948): (30.50, 30.68),
 }
 
 
@@ -122,9 +133,9 @@ def _table(number: int) -> tuple[NrMcs, ...]:
 
 
 NR_MCS_TABLES: dict[int, tuple[NrMcs, ...]] = {number: _table(number) for number in _ROWS}
-"""Tables 1 (up to 64-QAM), 2 (up to 256-QAM) and 3 (low spectral efficiency), without the reserved rows.
+"""Tables 1 (up to 64-QAM), 2 (256-QAM), 3 (low spectral efficiency) and 4 (1024-QAM), without the reserved rows.
 
-Ref: 3GPP TS 38.214, tables 5.1.3.1-1, 5.1.3.1-2, 5.1.3.1-3.
+Ref: 3GPP TS 38.214, tables 5.1.3.1-1 to 5.1.3.1-4 (the last since Release 17).
 """
 
 

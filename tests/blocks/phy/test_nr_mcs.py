@@ -39,6 +39,14 @@ ALL = [mcs for table in NR_MCS_TABLES.values() for mcs in table]
         (3, 14, 4, 1.1758),
         (3, 15, 16, 1.3281),
         (3, 28, 64, 4.5234),
+        (4, 1, 4, 0.3770),
+        (4, 5, 16, 2.4063),
+        (4, 14, 64, 5.1152),
+        (4, 22, 256, 7.4063),
+        (4, 23, 1024, 7.8662),
+        (4, 24, 1024, 8.3301),
+        (4, 25, 1024, 8.7939),
+        (4, 26, 1024, 9.2578),
     ],
 )
 def test_spectral_efficiencies_as_printed_in_the_standard(table, index, order, efficiency):
@@ -49,9 +57,9 @@ def test_spectral_efficiencies_as_printed_in_the_standard(table, index, order, e
 
 def test_numbers_are_those_of_two_independent_copies():
     """SHA-256 of (order, rate) as compared, row by row, with two independent implementations of the standard."""
-    assert [len(table) for table in NR_MCS_TABLES.values()] == [29, 28, 29]
+    assert [len(table) for table in NR_MCS_TABLES.values()] == [29, 28, 29, 27]
     text = ";".join(f"{m.table},{m.index},{m.order},{m.code_rate_1024:g}" for m in ALL)
-    assert hashlib.sha256(text.encode()).hexdigest()[:16] == "d8393d1cb54e1b98"
+    assert hashlib.sha256(text.encode()).hexdigest()[:16] == "18ebfb3deaf6650b"
 
 
 @pytest.mark.parametrize(
@@ -76,7 +84,7 @@ def test_every_size_divides_into_equal_code_blocks():
             assert segmentation(a, choose_base_graph(a, mcs.code_rate)).a == a
 
 
-@pytest.mark.parametrize("table", [1, 2, 3])
+@pytest.mark.parametrize("table", [1, 2, 3, 4])
 def test_measured_thresholds_are_possible_and_in_order(table):
     """Each is above Shannon's limit for its efficiency, by less than 3.6 dB: the short blocks lose most."""
     schemes = NR_MCS_TABLES[table]
@@ -91,7 +99,7 @@ def test_measured_thresholds_are_possible_and_in_order(table):
             assert left.threshold_db(0.1) < right.threshold_db(0.1)
 
 
-@pytest.mark.parametrize(("table", "index"), [(3, 3), (1, 7), (1, 13), (2, 22)])
+@pytest.mark.parametrize(("table", "index"), [(3, 3), (1, 7), (1, 13), (2, 22), (4, 23)])
 def test_thresholds_hold(table, index):
     """At the threshold for 0.1, give or take 0.15 dB, the rate is on the right side of 0.1 at 99.9 %, one-sided."""
     mcs, blocks = NR_MCS_TABLES[table][index], 256
@@ -126,6 +134,7 @@ def test_best_mcs():
     assert best_mcs(-30) == table[0]
     assert best_mcs(99) == table[28]
     assert best_mcs(99, table=2).order == 256
+    assert best_mcs(99, table=4).order == 1024
     assert best_mcs(10, 0.01).efficiency <= best_mcs(10, 0.1).efficiency
     assert best_mcs(10, margin_db=3) == best_mcs(7)
 
@@ -138,8 +147,8 @@ def test_between_the_measured_rates():
 
 
 def test_messages():
-    with pytest.raises(ValueError, match="NR has MCS tables 1, 2, 3; got 4"):
-        best_mcs(10, table=4)
+    with pytest.raises(ValueError, match="NR has MCS tables 1, 2, 3, 4; got 5"):
+        best_mcs(10, table=5)
     with pytest.raises(ValueError, match=r"from 0\.01 to 0\.1; got 0\.001"):
         best_mcs(10, 0.001)
     with pytest.raises(ValueError, match="at least one symbol and one layer; got 0 and 1"):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import networkx as nx
 
+from lgvsc_flow.compiling import compiling, note
 from lgvsc_flow.engines.control import Control, HaltedError
 from lgvsc_flow.engines.deadlock import Growth
 from lgvsc_flow.engines.inline import run_inline
@@ -70,6 +71,8 @@ class Execution:
         self._samples = 0
         self._sampled_at = self._began = perf_counter()
         self._elapsed_s: float | None = None
+        self._compiled = compiling()
+        self._notes: list[str] = []
 
     def end(self) -> None:
         """Let the sources end; what is under way is finished."""
@@ -81,12 +84,13 @@ class Execution:
         def tick() -> None:
             if perf_counter() - self._sampled_at >= SAMPLE_S:
                 self._sample()
+                compiling()  # a block may have imported Numba by now
                 show(self.snapshot())
 
         keep_freed_memory()
         started: list[Stage] = []
         failure: BaseException | None = None
-        self._began = perf_counter()
+        self._began, self._compiled = perf_counter(), compiling()
         try:
             with watch(self.stages, self.control, self.stall_s):
                 for stage in self.stages:
@@ -109,6 +113,7 @@ class Execution:
             _stop(started, failure)
         finally:
             self._elapsed_s = perf_counter() - self._began
+            self._notes = note(self._compiled)
             left = set(self.control.threads) if self.engine == "threads" else set()
             for stage in self.stages:
                 if stage not in left:  # a thread that could not be ended gives its block back when it ends
@@ -135,7 +140,7 @@ class Execution:
                 WireStats(w.label, len(w.items), f / samples, w.capacity)
                 for w, f in zip(self.wires, self._fills, strict=True)
             ],
-            notes=self.growth.notes,
+            notes=[*self.growth.notes, *self._notes],
             changes=[Change(s.label, item, values) for s in self.stages for item, values in s.changes],
         )
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from time import perf_counter
 
+from lgvsc_flow.compiling import compiling
 from lgvsc_flow.engines.control import Control
 from lgvsc_flow.engines.stage import Stage
 from lgvsc_flow.errors import BlockError
@@ -16,7 +17,10 @@ __all__ = ["watch"]
 
 @contextmanager
 def watch(stages: Sequence[Stage], control: Control, stall_s: float | None) -> Iterator[None]:
-    """Halt the run when no block has finished an item for `stall_s` seconds; None watches nothing."""
+    """Halt the run when no block has finished an item for `stall_s` seconds; None watches nothing.
+
+    The time in which kernels are compiled does not count.
+    """
     if stall_s is None:
         yield
         return
@@ -26,8 +30,9 @@ def watch(stages: Sequence[Stage], control: Control, stall_s: float | None) -> I
         seen, since = -1, perf_counter()
         while not over.wait(stall_s / 5):
             now = perf_counter()
-            moved = sum(s.items + s.elements for s in stages)
-            if moved != seen:
+            compiled = compiling()
+            moved = sum(s.items + s.elements for s in stages) + compiled.kernels
+            if moved != seen or compiled.at_work:
                 seen, since = moved, now
             stuck = [s for s in stages if s.working_since is not None]
             if stuck and now - since >= stall_s:

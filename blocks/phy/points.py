@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-from numba import njit
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
 
 from lgvsc_flow import Block, In, Out, setting
 from lgvsc_flow.blocks.flat import FLAT
-from lgvsc_flow.blocks.phy.points_soft import decide_points, llrs_of_points
+from lgvsc_flow.blocks.given import burst_of
+from lgvsc_flow.blocks.phy.points_soft import MOST_POINTS, decide_points, llrs_of_points
 from lgvsc_flow.blocks.phy.qam_soft import matched, state_of
 from lgvsc_flow.errors import SettingError
 from lgvsc_flow.items import Bits, Llrs, Received, Symbols
 
 __all__ = ["UserPointsDecision", "UserPointsDemodulator", "UserPointsModulator", "points_of"]
 
-MOST_POINTS = 4096
 POWER_TOLERANCE = 1e-3  # points typed with three digits pass; they are then scaled to unit power
 
 
@@ -54,13 +57,39 @@ def points_of(text: str) -> np.ndarray:
     return (table / power**0.5).astype(np.complex64)
 
 
+def _eight_bits(typing: Any, bits: Any, at: Any) -> tuple[Any, Any]:
+    """The number that 8 bits, a byte each, spell from place `at` on, the first the highest; nothing checks bounds."""
+
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, values: Any) -> ir.Value:
+        data = context.make_array(signature.args[0])(context, builder, values[0]).data
+        word_type = ir.IntType(64)
+        word = builder.load(builder.bitcast(builder.gep(data, [values[1]]), word_type.as_pointer()), align=1)
+        word = builder.and_(word, ir.Constant(word_type, 0x0101010101010101))
+        # Every product of two of the ones has a place of its own, and those of the wanted bits are the highest.
+        word = builder.mul(word, ir.Constant(word_type, 0x8040201008040201))
+        return builder.lshr(word, ir.Constant(word_type, 56))
+
+    return types.intp(bits, types.intp), generate
+
+
+_eight: Any = intrinsic(_eight_bits)
+
+
 @njit(nogil=True, cache=True)
 def _map(bits: np.ndarray, points: np.ndarray, bits_per_symbol: int) -> np.ndarray:
-    symbols = np.empty(bits.size // bits_per_symbol, np.complex64)
-    for i in range(symbols.size):
+    n, m = bits.size // bits_per_symbol, bits_per_symbol
+    symbols = np.empty(n, np.complex64)
+    within = max(0, (bits.size - 8) // m + 1) if m < 8 else n  # symbols from whose first bit on there are 8
+    if m <= 8:
+        for i in range(within):
+            symbols[i] = points[_eight(bits, i * m) >> (8 - m)]
+    else:
+        for i in range(within):
+            symbols[i] = points[_eight(bits, i * m) >> (16 - m) << 8 | _eight(bits, i * m + m - 8)]
+    for i in range(within, n):
         label = 0
-        for j in range(bits_per_symbol):
-            label = label << 1 | int(bits[i * bits_per_symbol + j] & 1)
+        for j in range(m):
+            label = label << 1 | int(bits[i * m + j] & 1)
         symbols[i] = points[label]
     return symbols
 
@@ -106,6 +135,8 @@ class _Points(Block):
 class UserPointsModulator(_Points):
     """Map bits to the points of a constellation of your own; the first bit of a label is the highest.
 
+    Of a value that is neither 0 nor 1 the lowest bit counts.
+
     `points="1, -1"` is BPSK; a list or an array of complex numbers will do as well.
     """
 
@@ -113,9 +144,10 @@ class UserPointsModulator(_Points):
     symbols = Out(Symbols, "n // bits_per_symbol", constellation="{order} points {digest}")
 
     def work(self, bits: np.ndarray) -> np.ndarray:
+        bits = burst_of(bits, Bits)
         if bits.size % self.bits_per_symbol:
             raise ValueError(f"a burst must hold whole symbols of {self.bits_per_symbol} bits.")
-        return _map(bits, self._table, self.bits_per_symbol)
+        return _map(np.ascontiguousarray(bits), self._table, self.bits_per_symbol)
 
 
 class UserPointsDemodulator(_Points):

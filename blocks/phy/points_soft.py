@@ -1,157 +1,331 @@
 """Soft demapping and decision by a look at all points: any constellation, labelled by index.
 
-Symbols are worked on in tiles of short arrays; exponential and logarithm are polynomials, so that every processor
-gives the same bits.
+16 symbols are worked on at a time, as vector code, and labels three bits at a time from the lowest: the best metric of
+each of the 8 values of these bits (a column) gives their LLRs, the best of each 8 neighbours (a row) is all that the
+higher bits need to know. So a point costs two comparisons, however many bits a label has. Exact LLRs carry beside each
+best metric the sum of what it stands for, relative to it, so that none underflows.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
 import numpy as np
-from numba import njit
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
 
-from lgvsc_flow.blocks.phy.qam_exact import EXP2, FARTHEST, LN
+from lgvsc_flow.blocks.phy.qam_exact import FARTHEST, exp2, ln
 from lgvsc_flow.blocks.phy.qam_soft import LLR_MAX
+from lgvsc_flow.blocks.simd import F32, LANES, U32, Memory, Vector
 
-__all__ = ["decide_points", "llrs_of_points"]
+__all__ = ["MOST_POINTS", "decide_points", "llrs_of_points"]
 
-TILE = 32
+MOST_POINTS = 4096
+U8 = ir.VectorType(ir.IntType(8), LANES)
 
-_MOST, _FARTHEST = np.float32(LLR_MAX), np.float32(FARTHEST)
-_LOG2_E = np.float32(1.4426950408889634)
-_LN_2 = np.float32(0.6931471805599453)
-_LEAST_EXPONENT = np.float32(-126)
-_ROUND = np.float32(1.5 * 2**23)  # a float32 this large has no fraction, and its low bits are an integer
-_ZERO, _ONE, _TWO = np.float32(0), np.float32(1), np.float32(2)
-_BITS_OF_ONE = np.int32(0x3F800000)
-_BITS_OF_SQRT_HALF = np.int32(0x3F3504F3)
-_E5, _E4, _E3, _E2, _E1, _E0 = map(np.float32, EXP2)
-_L7, _L6, _L5, _L4, _L3, _L2, _L1, _L0 = map(np.float32, LN)
+_ROW = 4 * LANES  # bytes
+# The rows of the scratch memory, 16 numbers each: symbols, weights, LLRs of up to 12 bits, metrics and their sums.
+_RE, _IM, _WEIGHT, _SCALED, _LLRS, _TABLE = 0, 1, 2, 3, 4, 16
+_STEP = 3  # bits of a label at a time
+_POINT = 3  # float32 per point: both dimensions and the power
+_LARGEST = 3e38
+_LOG2_E = 1.4426950408889634
 
-
-@njit(nogil=True, cache=True)
-def _exp2(x: np.float32) -> np.float32:
-    """2^x for x <= 0, 2^-126 at least."""
-    x = x if x > _LEAST_EXPONENT else _LEAST_EXPONENT
-    power = x + _ROUND
-    x = x - (power - _ROUND)
-    p = ((((_E5 * x + _E4) * x + _E3) * x + _E2) * x + _E1) * x + _E0
-    return p * np.int32((np.float32(power).view(np.int32) << np.int32(23)) + _BITS_OF_ONE).view(np.float32)
+Stage = Callable[[ir.IRBuilder, list[Memory], ir.Value, ir.Value], None]
+Best = tuple[Vector, Vector | None]
+"""The largest of some metrics and, for exact LLRs, the sum of exp(metric - largest); None stands for 1."""
 
 
-@njit(nogil=True, cache=True)
-def _ln(ratio: np.float32) -> np.float32:
-    """ln(ratio) for ordinary positive numbers."""
-    exponent = np.int32((np.float32(ratio).view(np.int32) - _BITS_OF_SQRT_HALF) >> np.int32(23))
-    x = np.int32(np.float32(ratio).view(np.int32) - np.int32(exponent << np.int32(23))).view(np.float32) - _ONE
-    p = ((((((_L7 * x + _L6) * x + _L5) * x + _L4) * x + _L3) * x + _L2) * x + _L1) * x + _L0
-    return p * x + np.float32(exponent) * _LN_2
+def _constant(number: int) -> ir.Constant:
+    return ir.Constant(ir.IntType(64), number)
 
 
-# Each loop over a tile is a function of its own, so that the compiler looks at it alone.
-@njit(nogil=True, cache=True)
-def _keep_larger(best: np.ndarray, row: np.ndarray) -> None:
-    for t in range(TILE):
-        best[t] = row[t] if row[t] > best[t] else best[t]
+def _intrinsic(*stages: Stage) -> Any:
+    """`(rows, in1, in2, number, other, which)`: stage number `which` on three arrays; nothing checks its bounds."""
+
+    def typed(typing: Any, rows: Any, in1: Any, in2: Any, number: Any, other: Any, which: Any) -> tuple[Any, Any]:
+        def generate(context: Any, builder: ir.IRBuilder, signature: Any, values: Any) -> Any:
+            arrays = zip(signature.args[:3], values[:3], strict=True)
+            memory = [Memory(builder, context.make_array(t)(context, builder, v).data) for t, v in arrays]
+            for i, stage in enumerate(stages):
+                with builder.if_then(builder.icmp_signed("==", values[5], ir.Constant(values[5].type, i))):
+                    stage(builder, memory, values[3], values[4])
+            return context.get_dummy_value()
+
+        return types.void(rows, in1, in2, types.intp, types.intp, types.intp), generate
+
+    return intrinsic(typed)
 
 
-@njit(nogil=True, cache=True)
-def _add_powers(total: np.ndarray, row: np.ndarray, best: np.ndarray, weight: np.ndarray) -> None:
-    for t in range(TILE):
-        total[t] += _exp2((row[t] - best[t]) * (weight[t] * _LOG2_E))
+def _largest(metrics: Sequence[Vector]) -> Vector:
+    metrics = list(metrics)
+    while len(metrics) > 1:
+        metrics = [a.maximum(b) for a, b in zip(metrics[::2], metrics[1::2], strict=True)]
+    return metrics[0]
 
 
-@njit(nogil=True, cache=True)
-def _add_correction(llr: np.ndarray, above: np.ndarray, below: np.ndarray) -> None:
-    for t in range(TILE):
-        llr[t] += _ln(above[t] / below[t])
+def _sum(parts: list[Vector]) -> Vector:
+    while len(parts) > 1:
+        parts = [a + b for a, b in zip(parts[::2], parts[1::2], strict=True)]
+    return parts[0]
 
 
-@njit(nogil=True, cache=True)
-def _tile(metric: np.ndarray, weight: np.ndarray, bits: int, exact: bool, llrs: np.ndarray, work: np.ndarray) -> None:
-    """LLRs [bits, TILE] from metrics [points, TILE], larger is nearer, which count by `weight` [TILE].
+def _relative(best: Best, largest: Vector, scaled: Vector) -> Vector:
+    """What these metrics add to a sum relative to a larger one."""
+    power = exp2((best[0] - largest) * scaled)
+    return power if best[1] is None else power * best[1]
 
-    `work` float32 [4, TILE] is scratch.
+
+def _all(those: Sequence[Best], scaled: Vector | None) -> Best:
+    """Several put together; without sums, where `scaled` is None."""
+    if len(those) == 1:
+        return those[0]
+    largest = _largest([m for m, _ in those])
+    return largest, None if scaled is None else _sum([_relative(b, largest, scaled) for b in those])
+
+
+def _load(builder: ir.IRBuilder, memory: list[Memory], start: ir.Value, _: ir.Value) -> None:
+    """16 symbols and their weights."""
+    rows, symbols, weights = memory
+    first, second = (symbols.load(symbols.step(start, 8, plus), F32) for plus in (0, _ROW))
+    for row, lane in ((_RE, 0), (_IM, 1)):
+        x = first.shuffle(second, range(lane, 2 * LANES, 2))
+        rows.store(row * _ROW, x.maximum(-FARTHEST).minimum(FARTHEST) * 2.0)
+    weight = weights.load(weights.step(start, 4), F32)
+    rows.store(_WEIGHT * _ROW, weight)
+    rows.store(_SCALED * _ROW, (weight * _LOG2_E).minimum(_LARGEST))
+
+
+def _metric(builder: ir.IRBuilder, memory: list[Memory], symbol: list[Vector], label: ir.Value) -> Vector:
+    """2 Re(x conj(p)) - |p|^2 = |x|^2 - |x - p|^2, larger is nearer."""
+    points, numbers = memory[1], []
+    for i in range(_POINT):
+        at = builder.gep(points.data, [points.step(label, 4 * _POINT, 4 * i)])
+        number = builder.load(builder.bitcast(at, ir.FloatType().as_pointer()), align=4)
+        first = builder.insert_element(ir.Constant(F32, ir.Undefined), number, ir.Constant(ir.IntType(32), 0))
+        numbers.append(Vector(builder, first).shuffle(Vector(builder, first), [0] * LANES))
+    return symbol[0] * numbers[0] + symbol[1] * numbers[1] - numbers[2]
+
+
+def _stage(
+    builder: ir.IRBuilder,
+    memory: list[Memory],
+    high: ir.Value,
+    llrs: ir.Value,
+    *,
+    bits: int,
+    first: bool,
+    last: bool,
+    exact: bool,
+) -> None:
+    """LLRs of the lowest bits of labels of which the others have `high` values, into rows from number `llrs`.
+
+    The first stage looks at the points, the others at the rows of the one before. Each but the last leaves rows.
     """
-    best, total = (work[0], work[1]), (work[2], work[3])
+    rows = memory[0]
+    symbol = [rows.load(row * _ROW, F32) for row in (_RE, _IM)]
+    weight = rows.load(_WEIGHT * _ROW, F32)
+    scaled = rows.load(_SCALED * _ROW, F32) if exact else None
+    columns = range(1 << bits)
+
+    def entry(number: ir.Value, plus: int) -> ir.Value:
+        return rows.step(number, 2 * _ROW, (_TABLE + plus) * _ROW)
+
+    def those(number: ir.Value) -> list[Best]:
+        labels = [builder.add(builder.mul(number, _constant(1 << bits)), _constant(i)) for i in columns]
+        if first:
+            return [(_metric(builder, memory, symbol, label), None) for label in labels]
+        sums = [rows.load(entry(label, 1), F32) if exact else None for label in labels]
+        return [(rows.load(entry(label, 0), F32), s) for label, s in zip(labels, sums, strict=True)]
+
+    def variables(number: float) -> list[ir.Value]:
+        made = [cgutils.alloca_once(builder, F32) for _ in columns]
+        for variable in made:
+            builder.store(ir.Constant(F32, [number] * LANES), variable)
+        return made
+
+    def value(variable: ir.Value) -> Vector:
+        return Vector(builder, builder.load(variable))
+
+    def keep_row(number: ir.Value, found: list[Best]) -> None:
+        row = _all(found, scaled)
+        rows.store(entry(number, 0), row[0])
+        if row[1] is not None:
+            rows.store(entry(number, 1), row[1])
+
+    best: list[Best]
+    if last:
+        best = those(_constant(0))
+    else:
+        largest = variables(-float("inf"))
+        with cgutils.for_range(builder, high) as loop:
+            found = those(loop.index)
+            for variable, (metric, _) in zip(largest, found, strict=True):
+                builder.store(value(variable).maximum(metric).value, variable)
+            if scaled is None:
+                keep_row(loop.index, found)
+        best = [(value(variable), None) for variable in largest]
+        if scaled is not None:
+            sums = variables(0.0)
+            with cgutils.for_range(builder, high) as loop:
+                found = those(loop.index)
+                for variable, part, (column, _) in zip(sums, found, best, strict=True):
+                    builder.store((value(variable) + _relative(part, column, scaled)).value, variable)
+                keep_row(loop.index, found)
+            best = [(column, value(variable)) for (column, _), variable in zip(best, sums, strict=True)]
     for j in range(bits):
-        shift = bits - 1 - j
-        work[:2] = np.float32(-np.inf)
-        work[2:] = _ZERO
-        for label in range(metric.shape[0]):
-            _keep_larger(best[label >> shift & 1], metric[label])
-        for t in range(TILE):
-            llrs[j, t] = (work[0, t] - work[1, t]) * weight[t]
-        if exact:
-            for label in range(metric.shape[0]):
-                _add_powers(total[label >> shift & 1], metric[label], best[label >> shift & 1], weight)
-            _add_correction(llrs[j], total[0], total[1])
+        zero, one = (_all([best[i] for i in columns if i >> j & 1 == bit], scaled) for bit in (0, 1))
+        llr = (zero[0] - one[0]) * weight
+        if zero[1] is not None and one[1] is not None:
+            llr = llr + ln(zero[1] / one[1])
+        rows.store(rows.step(llrs, _ROW, j * _ROW), llr.minimum(LLR_MAX).maximum(-LLR_MAX))
+
+
+def _nearest(builder: ir.IRBuilder, memory: list[Memory], high: ir.Value, _: ir.Value, *, bits: int) -> None:
+    """The labels of the nearest points, into the row of the first LLR; 0 where the weight is 0."""
+    rows = memory[0]
+    symbol = [rows.load(row * _ROW, F32) for row in (_RE, _IM)]
+    largest, label = cgutils.alloca_once(builder, F32), cgutils.alloca_once(builder, U32)
+    builder.store(ir.Constant(F32, [-float("inf")] * LANES), largest)
+    builder.store(ir.Constant(U32, [0] * LANES), label)
+    with cgutils.for_range(builder, high) as loop:
+        start = builder.mul(loop.index, _constant(1 << bits))
+        found = [
+            (
+                _metric(builder, memory, symbol, builder.add(start, _constant(i))),
+                Vector(builder, ir.Constant(U32, [i] * LANES)),
+            )
+            for i in range(1 << bits)
+        ]
+        while len(found) > 1:
+            pairs = zip(found[::2], found[1::2], strict=True)
+            found = [_nearer(left, right) for left, right in pairs]
+        lanes = builder.insert_element(
+            ir.Constant(U32, ir.Undefined), builder.trunc(start, ir.IntType(32)), ir.Constant(ir.IntType(32), 0)
+        )
+        begin = Vector(builder, lanes).shuffle(Vector(builder, lanes), [0] * LANES)
+        before = Vector(builder, builder.load(largest)), Vector(builder, builder.load(label))
+        metric, nearest = _nearer(before, (found[0][0], found[0][1] + begin))
+        builder.store(metric.value, largest)
+        builder.store(nearest.value, label)
+    usable = rows.load(_WEIGHT * _ROW, F32).compare(">", 0.0)
+    rows.store(_LLRS * _ROW, usable.where(Vector(builder, builder.load(label)), 0))
+
+
+def _store(builder: ir.IRBuilder, memory: list[Memory], start: ir.Value, _: ir.Value, *, bits: int, hard: bool) -> None:
+    """The LLRs of 16 symbols, or the bits of their labels, in the order of the bits."""
+    rows, out, _weights = memory
+    if hard:
+        label = rows.load(_LLRS * _ROW, U32)
+        places = [((label >> (bits - 1 - j)) & 1).to("trunc", U8) for j in range(bits)]
+    else:
+        places = [rows.load((_LLRS + bits - 1 - j) * _ROW, F32) for j in range(bits)]
+    size = 1 if hard else 4
+    for i in range(bits):
+        source = [divmod(at, bits) for at in range(LANES * i, LANES * (i + 1))]
+        vector = places[0]
+        for j, place in enumerate(places):
+            vector = vector.shuffle(place, [LANES + t if k == j else lane for lane, (t, k) in enumerate(source)])
+        out.store(out.step(start, size * bits, size * LANES * i), vector)
+
+
+def _nearer(left: tuple[Vector, Vector], right: tuple[Vector, Vector]) -> tuple[Vector, Vector]:
+    """The better one of two metrics with their labels; of equal ones the left."""
+    better = right[0].compare(">", left[0])
+    return better.where(right[0], left[0]), better.where(right[1], left[1])
+
+
+_load_symbols = _intrinsic(_load)
+_METHODS = [
+    [
+        *[partial(_stage, bits=_STEP, first=first, last=False, exact=exact) for first in (False, True)],
+        *[
+            partial(_stage, bits=bits, first=first, last=True, exact=exact)
+            for bits in (1, 2, 3)
+            for first in (False, True)
+        ],
+    ]
+    for exact in (False, True)
+]
+_max_log_stage, _exact_stage = (_intrinsic(*stages) for stages in _METHODS)
+_ALL_BITS = range(1, MOST_POINTS.bit_length())
+_store_llrs, _store_bits = (
+    _intrinsic(*[partial(_store, bits=bits, hard=hard) for bits in _ALL_BITS]) for hard in (False, True)
+)
+_nearest_stage = _intrinsic(*[partial(_nearest, bits=bits) for bits in (1, 2, 3)])
 
 
 @njit(nogil=True, cache=True)
-def _clip(value: np.float32) -> np.float32:
-    low = value if value > -_MOST else -_MOST
-    return low if low < _MOST else _MOST
-
-
-@njit(nogil=True, cache=True)
-def _nearness(symbols: np.ndarray, start: int, count: int, points: np.ndarray, metric: np.ndarray) -> None:
-    """2 Re(x conj(p)) - |p|^2 = |x|^2 - |x - p|^2 of a tile of symbols and every point."""
-    re, im = np.zeros(TILE, np.float32), np.zeros(TILE, np.float32)
-    for t in range(count):
-        a, b = symbols[start + t].real, symbols[start + t].imag
-        a, b = a if a > -_FARTHEST else -_FARTHEST, b if b > -_FARTHEST else -_FARTHEST
-        re[t] = _TWO * (a if a < _FARTHEST else _FARTHEST)
-        im[t] = _TWO * (b if b < _FARTHEST else _FARTHEST)
+def _prepare(points: np.ndarray) -> tuple[int, np.ndarray, np.ndarray]:
+    """The bits of a label, the points as the stages take them, and scratch memory."""
+    bits = 0
+    while 1 << bits < points.size:
+        bits += 1
+    table = np.empty((points.size, _POINT), np.float32)
     for label in range(points.size):
         p, q = points[label].real, points[label].imag
-        power = p * p + q * q
-        for t in range(TILE):
-            metric[label, t] = re[t] * p + im[t] * q - power
+        table[label, 0], table[label, 1], table[label, 2] = p, q, p * p + q * q
+    return bits, table, np.empty((_TABLE + 2 * max(1, points.size >> _STEP), LANES), np.float32)
+
+
+@njit(nogil=True, cache=True)
+def _take(rows: np.ndarray, symbols: np.ndarray, weights: np.ndarray, start: int) -> int:
+    """Load 16 symbols, or what is left of them with weights of 0; how many there were."""
+    count = min(LANES, symbols.size - start)
+    if count == LANES:
+        _load_symbols(rows, symbols, weights, start, 0, 0)
+    else:
+        few, few_weights = np.zeros(LANES, np.complex64), np.zeros(LANES, np.float32)
+        few[:count], few_weights[:count] = symbols[start:], weights[start:]
+        _load_symbols(rows, few, few_weights, 0, 0, 0)
+    return count
 
 
 @njit(nogil=True, cache=True)
 def llrs_of_points(symbols: np.ndarray, weights: np.ndarray, points: np.ndarray, exact: bool) -> np.ndarray:
     """LLRs float32 [n * bits] of symbols [n] with weights [n] among the points, each labelled with its index."""
-    bits = 0
-    while 1 << bits < points.size:
-        bits += 1
+    bits, table, rows = _prepare(points)
     n = symbols.size
     out = np.empty(bits * n, np.float32)
-    metric = np.empty((points.size, TILE), np.float32)
-    weight, llrs = np.zeros(TILE, np.float32), np.empty((bits, TILE), np.float32)
-    work = np.empty((4, TILE), np.float32)
-    for start in range(0, n, TILE):
-        count = min(TILE, n - start)
-        weight[:count] = weights[start : start + count]
-        _nearness(symbols, start, count, points, metric)
-        _tile(metric, weight, bits, exact, llrs, work)
-        for t in range(count):
-            for j in range(bits):
-                out[(start + t) * bits + j] = _clip(llrs[j, t])
+    for start in range(0, n, LANES):
+        count = _take(rows, symbols, weights, start)
+        done = 0
+        while done < bits:
+            left = bits - done
+            high, first = 1 << max(left - _STEP, 0), int(done == 0)
+            which = first if left > _STEP else 2 * left + first
+            if exact:
+                _exact_stage(rows, table, weights, high, _LLRS + done, which)
+            else:
+                _max_log_stage(rows, table, weights, high, _LLRS + done, which)
+            done += _STEP
+        if count == LANES:
+            _store_llrs(rows, out, weights, start, 0, bits - 1)
+        else:
+            few = np.empty(LANES * bits, np.float32)
+            _store_llrs(rows, few, weights, 0, 0, bits - 1)
+            out[start * bits :] = few[: count * bits]
     return out
 
 
 @njit(nogil=True, cache=True)
 def decide_points(symbols: np.ndarray, weights: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Bits uint8 [n * bits] of the nearest of the points, each labelled with its index; 0 where the weight is 0."""
-    bits = 0
-    while 1 << bits < points.size:
-        bits += 1
+    bits, table, rows = _prepare(points)
     n = symbols.size
     out = np.empty(bits * n, np.uint8)
-    metric = np.empty((points.size, TILE), np.float32)
-    best, nearest = np.empty(TILE, np.float32), np.empty(TILE, np.int32)
-    for start in range(0, n, TILE):
-        count = min(TILE, n - start)
-        _nearness(symbols, start, count, points, metric)
-        best[:], nearest[:] = metric[0], 0
-        for label in range(1, points.size):
-            for t in range(TILE):
-                nearer = metric[label, t] > best[t]
-                best[t] = metric[label, t] if nearer else best[t]
-                nearest[t] = np.int32(label) if nearer else nearest[t]
-        for t in range(count):
-            decided = nearest[t] if weights[start + t] > 0 else np.int32(0)
-            for j in range(bits):
-                out[(start + t) * bits + j] = decided >> (bits - 1 - j) & 1
+    step = min(bits, _STEP)
+    for start in range(0, n, LANES):
+        count = _take(rows, symbols, weights, start)
+        _nearest_stage(rows, table, weights, points.size >> step, 0, step - 1)
+        if count == LANES:
+            _store_bits(rows, out, weights, start, 0, bits - 1)
+        else:
+            few = np.empty(LANES * bits, np.uint8)
+            _store_bits(rows, few, weights, 0, 0, bits - 1)
+            out[start * bits :] = few[: count * bits]
     return out

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from lgvsc_flow.blocks.phy.constellation import amplitudes
 from lgvsc_flow.blocks.simd import F32, U32, Vector
 
-__all__ = ["EXP2", "FARTHEST", "LN", "exact", "nearness"]
+__all__ = ["FARTHEST", "exact", "exp2", "ln", "nearness"]
 
 FARTHEST = 1e30  # of symbols: beyond it, sums would overflow
 
@@ -30,7 +30,7 @@ def _horner(coefficients: Sequence[float], x: Vector) -> Vector:
     return total
 
 
-def _exp2(x: Vector) -> Vector:
+def exp2(x: Vector) -> Vector:
     """2^x for x <= 0, 2^-126 at least."""
     x = x.maximum(-126.0)
     power = x + _ROUND
@@ -39,7 +39,7 @@ def _exp2(x: Vector) -> Vector:
     return _horner(EXP2, x) * scale
 
 
-def _ln(ratio: Vector) -> Vector:
+def ln(ratio: Vector) -> Vector:
     """ln(ratio) for ordinary positive numbers."""
     whole = ratio.to("bitcast", U32)
     exponent = (whole - 0x3F3504F3).signed_rshift(23)
@@ -74,6 +74,6 @@ def exact(x: Vector, weight: Vector, order: int) -> list[Vector]:
         for value in (0, 1):
             those = [m for label, m in enumerate(near) if label >> j & 1 == value]
             nearest.append(_tree(those, larger=True))
-            sums.append(_tree([_exp2((m - nearest[-1]) * scaled) for m in those], larger=False))
-        llrs.append((nearest[0] - nearest[1]) * weight + _ln(sums[0] / sums[1]))
+            sums.append(_tree([exp2((m - nearest[-1]) * scaled) for m in those], larger=False))
+        llrs.append((nearest[0] - nearest[1]) * weight + ln(sums[0] / sums[1]))
     return llrs

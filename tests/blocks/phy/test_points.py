@@ -60,6 +60,56 @@ def test_llrs_against_brute_force(order, method, noise_variance):
     assert np.allclose(got, expected, rtol=1e-5, atol=2e-5 / noise_variance)
 
 
+@pytest.mark.parametrize("m", range(1, 13))
+def test_labels_of_every_length(m):
+    """Labels are taken in stages of three bits: all of 1 to 4 stages, and bursts that are no whole vectors."""
+    rng = np.random.default_rng(m)
+    text = ", ".join(str(p).strip("()") for p in random_points(1 << m, m))
+    points = points_of(text)
+    bits = rng.integers(0, 2, 45 * m, np.uint8)
+    (sent,) = run_block(UserPointsModulator(points=text), [bits])
+    labels = bits.reshape(-1, m) @ (1 << np.arange(m)[::-1])
+    assert np.array_equal(sent, points[labels])
+    noise_variance = rng.uniform(0.003, 1, 45).astype(np.float32)
+    y = (sent + (rng.normal(size=45) + 1j * rng.normal(size=45)) * np.sqrt(noise_variance / 2)).astype(np.complex64)
+    double = points.astype(complex)
+    for method in ("max-log", "exact"):
+        block = UserPointsDemodulator(points=text, method=method)
+        (got,) = run_block(block, [received(y, 1, noise_variance)])
+        each = [reference(y[i : i + 1], 1, float(v), double, method == "exact") for i, v in enumerate(noise_variance)]
+        expected = np.concatenate(each)
+        noise = np.repeat(noise_variance, m)
+        assert (np.abs(got - expected) < 1e-5 * np.abs(expected) + 1e-5 + 1e-5 / noise).all()
+    (decided,) = run_block(UserPointsDecision(points=text), [received(y)])
+    nearest = np.argmin(np.abs(y[:, None] - points) ** 2, axis=1)
+    assert np.array_equal(decided.reshape(-1, m) @ (1 << np.arange(m)[::-1]), nearest)
+
+
+@pytest.mark.parametrize("m", [2, 5])
+def test_a_symbol_does_not_depend_on_its_neighbours(m):
+    """Not by a bit, wherever it stands in a vector."""
+    rng = np.random.default_rng(m)
+    y, gain = (rng.normal(size=(2, 37)) + 1j * rng.normal(size=(2, 37))).astype(np.complex64)
+    noise = rng.uniform(1e-4, 1, 37).astype(np.float32)
+    points = random_points(1 << m)
+    for block in (
+        UserPointsDemodulator(points=points),
+        UserPointsDemodulator(points=points, method="exact"),
+        UserPointsDecision(points=points),
+    ):
+        whole = run_block(block, [received(y, gain, noise)])[0].reshape(37, m)
+        for cut in (1, 5, 16, 36):
+            parts = [received(y[s], gain[s], noise[s]) for s in (slice(cut), slice(cut, None))]
+            assert np.array_equal(np.concatenate(run_block(block, parts)).reshape(37, m), whole)
+
+
+def test_of_points_equally_near_the_first_wins():
+    square = [(1 + 1j), (-1 + 1j), (1 - 1j), (-1 - 1j)]
+    block = UserPointsDecision(points=[p / 2**0.5 for p in square])
+    (bits,) = run_block(block, [received([0, -0.5, -0.5j, 1j])])
+    assert bits.reshape(-1, 2).tolist() == [[0, 0], [0, 1], [1, 0], [0, 0]]
+
+
 @pytest.mark.parametrize("order", [4, 16, 256])
 @pytest.mark.parametrize("method", ["max-log", "exact"])
 def test_the_points_of_qam_give_the_llrs_of_qam(order, method):

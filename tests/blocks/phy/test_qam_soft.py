@@ -149,6 +149,7 @@ CODE = """
 import hashlib, numpy as np
 from lgvsc_flow.blocks.phy.constellation import ORDERS
 from lgvsc_flow.blocks.phy.decision import decide_symbols
+from lgvsc_flow.blocks.phy.points_soft import decide_points, llrs_of_points
 from lgvsc_flow.blocks.phy.qam_soft import demodulate
 from lgvsc_flow.items import Received
 rng = np.random.default_rng(7)
@@ -159,6 +160,12 @@ for order in ORDERS:
         received = Received(y, gain, np.array(noise))
         digest.update(demodulate(received, order).tobytes() + demodulate(received, order, "exact").tobytes())
         digest.update(decide_symbols(received, order).tobytes())
+weights = np.abs(h)
+for count in (2, 16, 128):
+    points = rng.normal(size=2 * count).astype(np.float32).view(np.complex64)
+    for exact in (False, True):
+        digest.update(llrs_of_points(y, weights, points, exact).tobytes())
+    digest.update(decide_points(y, weights, points).tobytes())
 print(digest.hexdigest())
 """
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-from lgvsc_flow.items import Received
+from lgvsc_flow.blocks.given import burst_of, check_taps
+from lgvsc_flow.items import Received, Symbols
 
 __all__ = ["Dispersed", "disperse"]
 
@@ -72,8 +73,17 @@ def disperse(
     Returns:
         The convolved burst, complex64 [n], and the history of the next one. How a stream is cut into bursts does not
         change a bit of it.
+
+    Raises:
+        ValueError: the arrays are of another dtype or dimension, the taps do not last for the samples, or the history
+            is not as long as they are.
     """
+    samples, history = burst_of(samples, Symbols), burst_of(history, Symbols)
+    check_taps(taps, hold, used, samples.size)
     past = taps.shape[1] - 1
-    x = np.concatenate([history, samples.astype(np.complex64, copy=False)])
+    if history.size != past:
+        raise ValueError(f"taps of length {past + 1} need a history of {past} samples, got {history.size}.")
+    taps = taps.astype(np.complex64, copy=False)
+    x = np.concatenate([history, samples])
     taps_re, taps_im = np.ascontiguousarray(taps.real), np.ascontiguousarray(taps.imag)
     return _disperse(x, past, taps_re, taps_im, hold, used), x[x.size - past :].copy()

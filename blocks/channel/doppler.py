@@ -22,6 +22,7 @@ from numba import njit
 from lgvsc_flow import Block, In, Out, setting
 from lgvsc_flow.blocks.channel.awgn import add_noise, noise_variance
 from lgvsc_flow.blocks.channel.rician import split_power
+from lgvsc_flow.blocks.given import burst_of
 from lgvsc_flow.blocks.random_kernels import NoiseStream
 from lgvsc_flow.errors import SettingError
 from lgvsc_flow.items import Received, Symbols
@@ -33,14 +34,30 @@ _ANCHOR = 256  # phasors are set anew at multiples of these steps: no drift, and
 
 @dataclass(frozen=True)
 class Fading:
-    """Fading processes, a function of time alone: float64 [paths, N] turns per step, phases in turns, amplitudes."""
+    """Fading processes, a function of time alone: float64 [paths, N] turns per step, phases in turns, amplitudes.
+
+    Raises:
+        ValueError: the three are not of one such shape.
+    """
 
     turns: np.ndarray
     phases: np.ndarray
     amplitudes: np.ndarray
 
+    def __post_init__(self) -> None:
+        parts = {"turns": self.turns, "phases": self.phases, "amplitudes": self.amplitudes}
+        if self.turns.ndim != 2 or any(p.shape != self.turns.shape or p.dtype != np.float64 for p in parts.values()):
+            found = ", ".join(f"{name} {part.dtype} {list(part.shape)}" for name, part in parts.items())
+            raise ValueError(f"fading takes turns, phases and amplitudes, each float64 [paths, N]; got {found}.")
+
     def at(self, first: int, count: int) -> np.ndarray:
-        """Gains of the steps `first` to `first + count`: complex64 [count, paths]."""
+        """Gains of the steps `first` to `first + count`: complex64 [count, paths]; before `first` 0 they go on too.
+
+        Raises:
+            ValueError: `count` is negative.
+        """
+        if count < 0:
+            raise ValueError(f"count is 0 or more, got {count}.")
         return _sum_of_sinusoids(first, count, self.turns, self.phases, self.amplitudes, *self._tables)
 
     @cached_property
@@ -68,7 +85,15 @@ def draw_fading(
         sinusoids: N per process.
         k_factor_db: power of a line of sight over the scattered paths, in every process; None: no line of sight.
         los_doppler: its Doppler shift over f_D, the cosine of the angle to the direction of movement.
+
+    Raises:
+        ValueError: no paths, no sinusoids, or a Doppler shift that is NaN or infinite.
     """
+    if paths < 1 or sinusoids < 1 or not np.isfinite([doppler, los_doppler]).all():
+        raise ValueError(
+            f"paths and sinusoids are 1 or more, doppler and los_doppler finite; got {paths}, {sinusoids}, {doppler} "
+            f"and {los_doppler}."
+        )
     angle = (2 * np.pi * np.arange(sinusoids) + rng.uniform(-np.pi, np.pi, (paths, sinusoids))) / sinusoids
     phases = rng.uniform(0, 1, (paths, sinusoids))
     turns = doppler * np.cos(angle)
@@ -174,6 +199,7 @@ class JakesChannel(Block):
         )
 
     def work(self, symbols: np.ndarray) -> Received:
+        symbols = burst_of(symbols, Symbols)
         first, used = divmod(self.symbol_count, self.coherence)
         held = self._fading.at(first, -(-(used + symbols.size) // self.coherence))[:, 0]
         gain = np.repeat(held, self.coherence)[used : used + symbols.size] if self.coherence > 1 else held

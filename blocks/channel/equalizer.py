@@ -7,6 +7,7 @@ from numba import njit
 
 from lgvsc_flow import Block, In, Out, setting
 from lgvsc_flow.blocks.flat import FLAT
+from lgvsc_flow.blocks.given import received_of
 from lgvsc_flow.items import Received
 
 __all__ = ["Equalizer", "equalize"]
@@ -72,14 +73,13 @@ def equalize(received: Received, method: str = "zf") -> Received:
     erasure. Where gain and noise variance are scalars and no symbol is an erasure, they stay scalars.
 
     Raises:
-        ValueError: gain or noise variance are neither a scalar nor one per symbol.
+        ValueError: gain or noise variance are neither a scalar nor one per symbol, or what holds no numbers; no such
+            method.
     """
-    y = np.ascontiguousarray(received.symbols, np.complex64)
-    h = np.ascontiguousarray(received.gain, np.complex64).reshape(-1)
-    noise = np.ascontiguousarray(received.noise_variance, np.float32).reshape(-1)
-    for what, state in (("gain", h), ("noise_variance", noise)):
-        if state.size not in (1, y.size):
-            raise ValueError(f"{what} has {state.size} values for {y.size} symbols; it is a scalar or one each.")
+    if method not in ("zf", "mmse"):
+        raise ValueError(f"method is zf or mmse, got {method!r}.")
+    received = received_of(received)
+    y, h, noise = received.symbols, received.gain.reshape(-1), received.noise_variance.reshape(-1)
     if y.size and h.size == noise.size == 1:
         symbols, gain, variance, whole = _equalize_burst(y, h[0], noise[0], method == "mmse")
         if whole:

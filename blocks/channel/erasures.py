@@ -9,24 +9,36 @@ from numba import njit
 
 from lgvsc_flow import Block, In, Out, setting
 from lgvsc_flow.blocks.channel.awgn import add_noise, noise_variance
+from lgvsc_flow.blocks.given import burst_of
 from lgvsc_flow.blocks.random_kernels import NoiseStream
 from lgvsc_flow.errors import SettingError
-from lgvsc_flow.items import Received, Symbols
+from lgvsc_flow.items import ArrayType, Received, Symbols
 
 __all__ = ["GilbertElliottChannel", "walk"]
 
+_UNIFORMS = ArrayType("uniforms", np.dtype(np.float64), "numbers of [0, 1)")
+
 
 @njit(nogil=True, cache=True)
-def walk(bad: bool, to_bad: float, to_good: float, uniforms: np.ndarray) -> np.ndarray:
-    """States of a two-state Markov chain, True for bad: bool [n], one for each uniform of [0, 1).
-
-    `bad` is the state before the first; `to_bad` and `to_good` are the probabilities of leaving the other state.
-    """
+def _walk(bad: bool, to_bad: float, to_good: float, uniforms: np.ndarray) -> np.ndarray:
     states = np.empty(uniforms.size, np.bool_)
     for i in range(uniforms.size):
         bad = uniforms[i] >= to_good if bad else uniforms[i] < to_bad
         states[i] = bad
     return states
+
+
+def walk(bad: bool, to_bad: float, to_good: float, uniforms: np.ndarray) -> np.ndarray:
+    """States of a two-state Markov chain, True for bad: bool [n], one for each uniform float64 of [0, 1).
+
+    `bad` is the state before the first; `to_bad` and `to_good` are the probabilities of leaving the other state.
+
+    Raises:
+        ValueError: no probabilities, or uniforms of another dtype or dimension.
+    """
+    if not 0 <= to_bad <= 1 or not 0 <= to_good <= 1:
+        raise ValueError(f"to_bad and to_good are probabilities, got {to_bad} and {to_good}.")
+    return _walk(bool(bad), float(to_bad), float(to_good), burst_of(uniforms, _UNIFORMS))
 
 
 class GilbertElliottChannel(Block):
@@ -90,6 +102,7 @@ class GilbertElliottChannel(Block):
         self._lost = False  # the unit under way
 
     def work(self, symbols: np.ndarray) -> Received:
+        symbols = burst_of(symbols, Symbols)
         used = self.symbol_count % self.unit
         new = -(-(used + symbols.size) // self.unit) - (used > 0)
         states = walk(self._bad, self.to_bad, self.to_good, self._chain.random(max(new, 0)))

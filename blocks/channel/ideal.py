@@ -6,6 +6,7 @@ import numpy as np
 
 from lgvsc_flow import Block, In, Out, setting
 from lgvsc_flow.blocks.channel.awgn import noise_variance
+from lgvsc_flow.blocks.given import burst_of, received_of
 from lgvsc_flow.items import Received, Symbols
 
 __all__ = ["DropState", "IdealChannel"]
@@ -23,7 +24,7 @@ class IdealChannel(Block):
     esn0_db: float = setting(100.0, ge=-100, le=100, unit="dB", doc="symbol energy over noise, as assumed", live=True)
 
     def work(self, symbols: np.ndarray) -> Received:
-        return Received(symbols, np.array(1, np.complex64), np.array(noise_variance(self.esn0_db)))
+        return Received(burst_of(symbols, Symbols), np.array(1, np.complex64), np.array(noise_variance(self.esn0_db)))
 
 
 class DropState(Block):
@@ -33,4 +34,4 @@ class DropState(Block):
     symbols = Out(Symbols, "n")
 
     def work(self, received: Received) -> np.ndarray:
-        return received.symbols
+        return received_of(received).symbols

@@ -14,6 +14,7 @@ import numpy as np
 
 from lgvsc_flow import Block, In, Out, setting
 from lgvsc_flow.blocks.channel.doppler import Fading
+from lgvsc_flow.blocks.given import received_of
 from lgvsc_flow.items import Received
 from lgvsc_flow.ports import Demand
 
@@ -36,7 +37,14 @@ def rotation(turns: float, phase: float, first: int, count: int) -> np.ndarray:
 
 
 def turned(received: Received, factor: np.ndarray) -> Received:
-    """What was received, multiplied sample by sample; complex64 [n], of magnitude 1."""
+    """What was received, multiplied sample by sample; complex64 [n], of magnitude 1.
+
+    Raises:
+        ValueError: the arrays are not those of a `Received`, or there is not one factor for each sample.
+    """
+    received = received_of(received)
+    if factor.shape != received.symbols.shape:
+        raise ValueError(f"{received.symbols.size} samples are multiplied by {list(factor.shape)} factors, one each.")
     return dataclasses.replace(received, symbols=received.symbols * factor, gain=received.gain * factor)
 
 
@@ -70,7 +78,9 @@ class CarrierFrequencyOffset(Block):
     received = In(Received, "n", antennas=ONE_ANTENNA, sample_rate="{sample_rate_hz:.10g} Hz")
     turned = Out(Received, "n", sample_rate="{sample_rate_hz:.10g} Hz")
 
-    offset_hz: float = setting(0.0, unit="Hz", doc="carrier of the transmitter minus that of the receiver", live=True)
+    offset_hz: float = setting(
+        0.0, ge=-1e12, le=1e12, unit="Hz", doc="carrier of the transmitter minus that of the receiver", live=True
+    )
     sample_rate_hz: float = setting(15.36e6, gt=0, unit="Hz")
     sample_count: int = dataclasses.field(default=0, init=False)
     _origin: int = dataclasses.field(default=0, init=False)
@@ -85,6 +95,7 @@ class CarrierFrequencyOffset(Block):
         super().apply(changes)
 
     def work(self, received: Received) -> Received:
+        received = received_of(received)
         first, count = self.sample_count - self._origin, received.symbols.size
         self.sample_count += count
         return turned(received, rotation(self.offset_hz / self.sample_rate_hz, self._phase, first, count))
@@ -111,6 +122,7 @@ class PhaseNoise(Block):
         self._phase = 0.0
 
     def work(self, received: Received) -> Received:
+        received = received_of(received)
         steps = self.rng.standard_normal(received.symbols.size)
         steps *= np.sqrt(2 * np.pi * self.linewidth_hz / self.sample_rate_hz)
         phase = np.cumsum(np.concatenate([[self._phase], steps]))
@@ -138,6 +150,7 @@ class IqImbalance(Block):
         return image_rejection_db(self.amplitude_db, self.phase_deg)
 
     def work(self, received: Received) -> Received:
+        received = received_of(received)
         mu, nu = (np.complex64(v) for v in imbalance(self.amplitude_db, self.phase_deg))
         image = np.float32(abs(nu) ** 2) * np.abs(received.gain) ** 2 * np.float32(getattr(received, "power", 1.0))
         return dataclasses.replace(

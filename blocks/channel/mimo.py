@@ -10,6 +10,7 @@ from numba import njit
 
 from lgvsc_flow import Block, In, Out, setting
 from lgvsc_flow.blocks.channel.awgn import add_noise, noise_variance
+from lgvsc_flow.blocks.given import burst_of
 from lgvsc_flow.blocks.random_kernels import NoiseStream
 from lgvsc_flow.errors import SettingError
 from lgvsc_flow.items import Received, Symbols
@@ -86,7 +87,7 @@ def _separate(
                 for r in range(rx):
                     total += weights[i, r] * y[use * rx + r]
                 spread = noise * inverse[i, i].real
-                if np.isfinite(total.real) and np.isfinite(total.imag) and np.isfinite(spread):
+                if np.isfinite(total.real) and np.isfinite(total.imag) and np.isfinite(spread) and noise >= 0:
                     bias = 1 - spread if mmse else 1.0
                     symbols[use * tx + i] = total
                     gain[use * tx + i] = bias
@@ -101,24 +102,34 @@ def separate(received: MimoReceived, method: str = "zf") -> Received:
     "mmse": (H^H H + N0 I)^-1 H^H y, for symbols of unit power; gain g = 1 - N0 [(H^H H + N0 I)^-1]_kk, and g (1 - g)
     is the variance of noise and other streams together.
 
-    Where H^H H is singular ("zf"), or a value is NaN or infinite, symbols are erasures: 0 with infinite noise variance.
+    Where H^H H is singular ("zf"), a value is NaN or infinite, or the noise variance negative, symbols are erasures:
+    0 with infinite noise variance.
 
     Raises:
-        ValueError: more streams than antennas with "zf", or sizes that do not fit.
+        ValueError: more streams than antennas with "zf", arrays of other dtypes, or sizes that do not fit; no such
+            method.
     """
-    h = np.ascontiguousarray(received.gain, np.complex64)
+    if method not in ("zf", "mmse"):
+        raise ValueError(f"method is zf or mmse, got {method!r}.")
+    y, h, noise = burst_of(received.symbols, Symbols), np.asarray(received.gain), np.asarray(received.noise_variance)
+    if h.ndim != 3 or h.dtype.kind not in "fc" or min(h.shape[1:]) < 1 or noise.dtype.kind not in "fiu":
+        raise ValueError(
+            f"gain is complex64 [rows, rx, tx] and noise_variance float32, got {h.dtype} {list(h.shape)} and "
+            f"{noise.dtype}. Take what MimoChannel sends."
+        )
     rows, rx, tx = h.shape
     uses = received.symbols.size // rx
     if method == "zf" and tx > rx:
         raise ValueError(f"zero forcing separates at most as many streams as antennas, not {tx} from {rx}.")
-    if received.symbols.size % rx or rows * received.hold < uses:
+    if received.symbols.size % rx or received.hold < 1 or rows * received.hold < uses:
         raise ValueError(
             f"{received.symbols.size} symbols do not fit {rows} matrices of {rx}x{tx} for {received.hold}."
         )
-    if np.size(received.noise_variance) != 1:
-        raise ValueError(f"noise_variance has {np.size(received.noise_variance)} values; it is one for all antennas.")
-    y = np.ascontiguousarray(received.symbols, np.complex64)
-    return Received(*_separate(y, h, received.hold, float(received.noise_variance), method == "mmse"))
+    if noise.size != 1:
+        raise ValueError(f"noise_variance has {noise.size} values; it is one for all antennas.")
+    with np.errstate(over="ignore", invalid="ignore"):
+        h = np.require(h, np.complex64, ["C", "A", "W"])
+    return Received(*_separate(y, h, int(received.hold), float(noise.item()), method == "mmse"))
 
 
 class MimoChannel(Block):
@@ -152,7 +163,7 @@ class MimoChannel(Block):
         self._gains, self._noise = NoiseStream(self.rng), NoiseStream(self.rng)
 
     def work(self, symbols: np.ndarray) -> MimoReceived:
-        tx, rx = self.transmitters, self.receivers
+        symbols, tx, rx = burst_of(symbols, Symbols), self.transmitters, self.receivers
         if symbols.size % tx:
             raise ValueError(f"a burst must hold whole uses of transmitters={tx} symbols.")
         uses = symbols.size // tx

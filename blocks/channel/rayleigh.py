@@ -9,6 +9,7 @@ from numba import njit
 
 from lgvsc_flow import Block, In, Out, setting
 from lgvsc_flow.blocks.channel.awgn import add_noise, noise_variance
+from lgvsc_flow.blocks.given import burst_of
 from lgvsc_flow.blocks.random_kernels import NoiseStream
 from lgvsc_flow.items import Received, Symbols
 
@@ -16,7 +17,13 @@ __all__ = ["RayleighChannel", "fading"]
 
 
 def fading(symbols: int, coherence: int, rng: np.random.Generator | NoiseStream) -> np.ndarray:
-    """Gains h ~ CN(0, 1), E|h|^2 = 1: complex64 [symbols], constant over runs of `coherence` symbols."""
+    """Gains h ~ CN(0, 1), E|h|^2 = 1: complex64 [symbols], constant over runs of `coherence` symbols.
+
+    Raises:
+        ValueError: `symbols` is negative or `coherence` less than 1.
+    """
+    if symbols < 0 or coherence < 1:
+        raise ValueError(f"symbols is 0 or more and coherence 1 or more, got {symbols} and {coherence}.")
     stream = rng if isinstance(rng, NoiseStream) else NoiseStream(rng)
     draws = stream.add(np.zeros(-(-symbols // coherence), np.complex64), 1.0)
     return _spread(draws, coherence, symbols)
@@ -54,6 +61,7 @@ class RayleighChannel(Block):
     def work(self, symbols: np.ndarray) -> Received:
         if self._gains is None or self._noise is None:
             self._gains, self._noise = NoiseStream(self.rng), NoiseStream(self.rng)
+        symbols = burst_of(symbols, Symbols)
         self.symbol_count += symbols.size
         gain = fading(symbols.size, self.coherence, self._gains)
         variance = noise_variance(self.esn0_db)

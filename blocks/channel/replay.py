@@ -15,6 +15,7 @@ from numpy.lib import format as npy
 from lgvsc_flow import Block, In, Out, setting
 from lgvsc_flow.blocks.channel.awgn import add_noise, noise_variance
 from lgvsc_flow.blocks.channel.dispersed import Dispersed, disperse
+from lgvsc_flow.blocks.given import burst_of
 from lgvsc_flow.blocks.random_kernels import NoiseStream
 from lgvsc_flow.errors import MediaError
 from lgvsc_flow.items import Received, Symbols
@@ -132,6 +133,7 @@ class ReplayChannel(Block):
         self._history = np.zeros(gains.shape[1] - 1 if self.dispersive else 0, np.complex64)
 
     def work(self, symbols: np.ndarray) -> Received:
+        symbols = burst_of(symbols, Symbols)
         first, used = divmod(self.symbol_count, self.hold)
         places = self.begin + np.arange(first, first + max(-(-(used + symbols.size) // self.hold), 1))
         if self.at_end == "error" and symbols.size and places[-1] >= len(self._rows):

@@ -9,6 +9,7 @@ import numpy as np
 from lgvsc_flow import Block, In, Out, setting
 from lgvsc_flow.blocks.channel.awgn import add_noise, noise_variance
 from lgvsc_flow.blocks.channel.rayleigh import fading
+from lgvsc_flow.blocks.given import burst_of
 from lgvsc_flow.blocks.random_kernels import NoiseStream
 from lgvsc_flow.items import Received, Symbols
 
@@ -19,7 +20,12 @@ def split_power(k_factor_db: float) -> tuple[np.float32, np.float32]:
     """Amplitudes of the steady and of the scattered part: sqrt(K / (K + 1)), sqrt(1 / (K + 1)); their squares sum to 1.
 
     K = 10^(k_factor_db / 10) is the power of the steady path over that of all scattered ones.
+
+    Raises:
+        ValueError: k_factor_db is not -300 to 300.
     """
+    if not -300 <= k_factor_db <= 300:
+        raise ValueError(f"k_factor_db is -300 to 300 dB, got {k_factor_db}.")
     k = 10.0 ** (k_factor_db / 10)
     return np.float32(np.sqrt(k / (k + 1))), np.float32(np.sqrt(1 / (k + 1)))
 
@@ -55,6 +61,7 @@ class RicianChannel(Block):
         self._gains, self._noise = NoiseStream(self.rng), NoiseStream(self.rng)
 
     def work(self, symbols: np.ndarray) -> Received:
+        symbols = burst_of(symbols, Symbols)
         self.symbol_count += symbols.size
         gain = rician(symbols.size, self.coherence, self.k_factor_db, self._gains)
         variance = noise_variance(self.esn0_db)

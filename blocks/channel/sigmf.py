@@ -15,6 +15,7 @@ import numpy as np
 
 from lgvsc_flow import Block, In, Out, setting
 from lgvsc_flow.blocks.channel.sigmf_meta import DATATYPES, Recording, read_meta, sigmf_paths
+from lgvsc_flow.blocks.given import burst_of
 from lgvsc_flow.errors import MediaError
 from lgvsc_flow.items import Symbols
 
@@ -146,6 +147,7 @@ class SigmfSink(Block):
 
     def work(self, symbols: np.ndarray) -> None:
         assert self._file is not None
+        symbols = burst_of(symbols, Symbols)
         bad = np.flatnonzero(~np.isfinite(symbols))
         if bad.size:
             raise MediaError(f"'{self.path}': sample {self.sample_count + int(bad[0])} is NaN or infinite.")

@@ -13,6 +13,7 @@ from lgvsc_flow import Block, In, Out, setting
 from lgvsc_flow.blocks.channel.awgn import add_noise, noise_variance
 from lgvsc_flow.blocks.channel.dispersed import Dispersed, disperse
 from lgvsc_flow.blocks.channel.doppler import check_hold, draw_fading
+from lgvsc_flow.blocks.given import burst_of
 from lgvsc_flow.blocks.random_kernels import NoiseStream
 from lgvsc_flow.errors import SettingError
 from lgvsc_flow.items import Symbols
@@ -90,7 +91,13 @@ def pulses(delays: np.ndarray, lead: int) -> np.ndarray:
     a band-limited path, sin(pi t) / (pi t), cut off `lead` samples away on both sides under a Hann window, and the
     whole channel comes `lead` samples later. Its frequency response is 1 and of linear phase, within 2 %, up to
     0.5 - 1 / lead of the sample rate; towards 0.5 it falls for delays between samples.
+
+    Raises:
+        ValueError: no delays, one that is not 0 to MAX_TAPS, or a negative lead.
     """
+    delays = np.asarray(delays, np.float64)
+    if delays.ndim != 1 or not delays.size or not ((delays >= 0) & (delays <= MAX_TAPS)).all() or lead < 0:
+        raise ValueError(f"delays are 0 to {MAX_TAPS} samples, one for each path, and lead is 0 or more, got {lead=}.")
     if lead == 0:
         places = np.floor(delays + 0.5).astype(int)
         return (places[:, None] == np.arange(places.max() + 1)).astype(np.float32)
@@ -198,6 +205,7 @@ class TdlChannel(Block):
         self._still = self._mixed(self._fading.at(0, 1), np.array([self._los_phase]))
 
     def work(self, symbols: np.ndarray) -> Dispersed:
+        symbols = burst_of(symbols, Symbols)
         taps, hold, used = self._taps(symbols.size)
         self.symbol_count += symbols.size
         clean, self._history = disperse(symbols, self._history, taps, hold, used)

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
         LdpcSoftDecoder as LdpcSoftDecoder,
     )
     from lgvsc_flow.blocks.phy.ldpc.nr_blocks import NrLdpcDecoder as NrLdpcDecoder, NrLdpcEncoder as NrLdpcEncoder
+    from lgvsc_flow.blocks.phy.ldpc.user_blocks import (
+        UserLdpcDecoder as UserLdpcDecoder,
+        UserLdpcEncoder as UserLdpcEncoder,
+    )
     from lgvsc_flow.blocks.phy.mcs import Mcs as Mcs, choose_mcs as choose_mcs
     from lgvsc_flow.blocks.phy.mux import TimeDemultiplexer as TimeDemultiplexer, TimeMultiplexer as TimeMultiplexer
     from lgvsc_flow.blocks.phy.nr_mcs import NrMcs as NrMcs, best_mcs as best_mcs
@@ -75,6 +79,7 @@ __getattr__, __dir__, __all__ = exports(
         ],
         "ldpc.blocks": ["LdpcDecoder", "LdpcEncoder", "LdpcSoftDecoder"],
         "ldpc.nr_blocks": ["NrLdpcDecoder", "NrLdpcEncoder"],
+        "ldpc.user_blocks": ["UserLdpcDecoder", "UserLdpcEncoder"],
         "mcs": ["Mcs", "choose_mcs"],
         "mux": ["TimeDemultiplexer", "TimeMultiplexer"],
         "nr_mcs": ["NrMcs", "best_mcs"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lgvsc_flow import Block, In, Out, setting
+from lgvsc_flow.blocks.given import burst_of, received_of
 from lgvsc_flow.blocks.phy.mux import cut, decode_sig, encode_sig, sig_symbols
 from lgvsc_flow.blocks.phy.resource_grid import known_symbols
 from lgvsc_flow.items import Received, Symbols
@@ -26,6 +27,7 @@ class BurstPad(Block):
     sig_repeats: int = setting(2, ge=1, le=64, doc="copies of the SIG field")
 
     def work(self, symbols: np.ndarray) -> np.ndarray:
+        symbols = burst_of(symbols, Symbols)
         used = sig_symbols(self.sig_repeats) + symbols.size
         filler = known_symbols(-used % self.frame, 3)
         return np.concatenate([encode_sig(symbols.size, 0, self.sig_repeats), symbols, filler])
@@ -41,6 +43,7 @@ class BurstTrim(Block):
     sig_repeats: int = setting(2, ge=1, le=64, doc="copies of the SIG field")
 
     def work(self, received: Received) -> Received:
+        received = received_of(received)
         head, total = sig_symbols(self.sig_repeats), received.symbols.size
         if total < head:
             return cut(received, 0, 0)

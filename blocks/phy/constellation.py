@@ -6,9 +6,17 @@ from functools import cache
 
 import numpy as np
 
-__all__ = ["ORDERS", "amplitudes", "constellation"]
+__all__ = ["ORDERS", "amplitudes", "check_order", "constellation"]
 
 ORDERS = (4, 16, 64, 256, 1024)
+
+
+def check_order(order: int) -> None:
+    """Raise `ValueError` where there is no square QAM of `order` points here."""
+    if order not in ORDERS:
+        raise ValueError(
+            f"order is one of {', '.join(map(str, ORDERS))}; got {order}. For others see UserPointsModulator."
+        )
 
 
 @cache
@@ -16,7 +24,11 @@ def amplitudes(order: int) -> np.ndarray:
     """float32 [sqrt(order)]: the amplitude of one dimension for each label of half the bits, first bit highest.
 
     A first bit 0 is positive. Scaled so that both dimensions together have unit average power.
+
+    Raises:
+        ValueError: no QAM of that order.
     """
+    check_order(order)
     half = (order.bit_length() - 1) // 2
     levels = np.empty(1 << half)
     for label in range(1 << half):
@@ -31,8 +43,12 @@ def amplitudes(order: int) -> np.ndarray:
 def constellation(order: int) -> np.ndarray:
     """complex64 [order]: the point of every label; even bits of the label set I, odd bits Q.
 
+    Raises:
+        ValueError: no QAM of that order.
+
     Ref: 3GPP TS 38.211, clause 5.1 (QPSK, 16QAM, 64QAM, 256QAM; 1024QAM since Release 17).
     """
+    check_order(order)
     half = (order.bit_length() - 1) // 2
     label = np.arange(order)
     in_phase, quadrature = np.zeros(order, int), np.zeros(order, int)

@@ -9,9 +9,10 @@ import numpy as np
 from numba import njit
 
 from lgvsc_flow import Block, In, Out, setting
+from lgvsc_flow.blocks.given import bits_of, burst_of
 from lgvsc_flow.blocks.phy.viterbi import TAIL_BITING, TRUNCATED, ZERO_TERMINATED, decode_words
 from lgvsc_flow.errors import SettingError
-from lgvsc_flow.items import Bits, Llrs, mismatch
+from lgvsc_flow.items import Bits, Llrs
 
 __all__ = [
     "ConvolutionalCode",
@@ -117,15 +118,11 @@ def encode(bits: np.ndarray, code: ConvolutionalCode) -> np.ndarray:
     Raises:
         ValueError: the bits are no whole words, of another dtype, or not 0 and 1.
     """
-    wrong = mismatch(bits, Bits)
-    if wrong:
-        raise ValueError(wrong)
+    bits = bits_of(bits)
     if bits.size % code.k:
         raise ValueError(f"a burst must hold whole words of k={code.k}.")
-    if bits.size and bits.max() > 1:
-        raise ValueError(f"bits are 0 or 1, got {bits.max()}.")
     circular = code.termination == "tail-biting"
-    return _encode(np.ascontiguousarray(bits), code.k, code.steps, circular, code.sent)
+    return _encode(bits, code.k, code.steps, circular, code.sent)
 
 
 def decode(llrs: np.ndarray, code: ConvolutionalCode, *, llr_clip: float = 64.0, max_wraps: int = 4) -> np.ndarray:
@@ -145,18 +142,19 @@ def decode(llrs: np.ndarray, code: ConvolutionalCode, *, llr_clip: float = 64.0,
         max_wraps: passes over a tail-biting word at most.
 
     Raises:
-        ValueError: the LLRs are no whole words, or of another dtype; llr_clip or max_wraps is not positive.
+        ValueError: the LLRs are no whole words, or of another dtype; llr_clip is not 1e-30 to 1e30, or max_wraps not
+            positive.
 
     Ref: G. Forney, Proc. IEEE 61 (1973) 268; R. Shao, S. Lin and M. Fossorier, IEEE Trans. Commun. 51 (2003) 1658
     (tail-biting).
     """
-    wrong = mismatch(llrs, Llrs)
-    if wrong:
-        raise ValueError(wrong)
+    llrs = burst_of(llrs, Llrs)
     if llrs.size % code.n:
         raise ValueError(f"a burst must hold whole words of n={code.n}.")
-    if not llr_clip > 0 or max_wraps < 1:
-        raise ValueError(f"llr_clip and max_wraps are positive, got {llr_clip} and {max_wraps}.")
+    if not 1e-30 <= llr_clip <= 1e30 or max_wraps < 1:
+        raise ValueError(
+            f"llr_clip and max_wraps are positive, llr_clip 1e-30 to 1e30; got {llr_clip} and {max_wraps}."
+        )
     return decode_words(llrs, code.sent, code.steps, code.k, ENDS[code.termination], llr_clip, max_wraps)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numba import njit
 
 from lgvsc_flow import Block, In, Out, setting
+from lgvsc_flow.blocks.given import bits_of
 from lgvsc_flow.items import Bits, Checked
 
 __all__ = ["CRCS", "CrcAppend", "CrcCheck", "CrcCode", "append_crc", "check_crc", "crc"]
@@ -121,17 +122,28 @@ def _check(
     return out, ok
 
 
+def _code(name: str) -> CrcCode:
+    if name not in CRCS:
+        raise ValueError(f"there are the CRCs {', '.join(CRCS)}; got {name!r}.")
+    return CRCS[name]
+
+
 def _constants(name: str) -> tuple[int, np.ndarray, np.uint32, np.uint32]:
-    code = CRCS[name]
+    code = _code(name)
     left = 32 - code.bits
     entries = tables(code.polynomial, code.bits)
     return code.bits, entries, np.uint32(code.initial << left), np.uint32(code.final << left)
 
 
 def crc(bits: np.ndarray, name: str = "24A") -> int:
-    """The CRC of a run of bits (uint8 [n], first bit first) as a number, its first sent bit highest."""
+    """The CRC of a run of bits (uint8 [n], first bit first) as a number, its first sent bit highest.
+
+    Raises:
+        ValueError: no CRC of that name, or the bits are of another dtype, or not 0 and 1.
+    """
+    bits = bits_of(bits)
     length, entries, initial, final = _constants(name)
-    register = _register(np.ascontiguousarray(bits, np.uint8), 0, bits.size, entries, initial)
+    register = _register(bits, 0, bits.size, entries, initial)
     return (int(register) ^ int(final)) >> (32 - length)
 
 
@@ -139,23 +151,25 @@ def append_crc(bits: np.ndarray, block_bits: int, name: str = "24A") -> np.ndarr
     """Put a CRC behind every `block_bits` bits: uint8 [blocks * block_bits] to [blocks * (block_bits + crc bits)].
 
     Raises:
-        ValueError: the bits are not whole blocks.
+        ValueError: the bits are not whole blocks, of another dtype, or not 0 and 1; no CRC of that name.
     """
-    if bits.size % block_bits:
+    bits = bits_of(bits)
+    if block_bits < 1 or bits.size % block_bits:
         raise ValueError(f"a burst must hold whole blocks of block_bits={block_bits}.")
-    return _append(np.ascontiguousarray(bits, np.uint8), block_bits, *_constants(name))
+    return _append(bits, block_bits, *_constants(name))
 
 
 def check_crc(bits: np.ndarray, block_bits: int, name: str = "24A") -> tuple[np.ndarray, np.ndarray]:
     """Take the CRC off every block: bits [blocks * block_bits] and, per block, whether the CRC was right (bool).
 
     Raises:
-        ValueError: the bits are not whole blocks of `block_bits` and a CRC.
+        ValueError: the bits are not whole blocks of `block_bits` and a CRC, of another dtype, or not 0 and 1; no CRC
+            of that name.
     """
-    length = CRCS[name].bits
-    if bits.size % (block_bits + length):
+    bits, length = bits_of(bits), _code(name).bits
+    if block_bits < 1 or bits.size % (block_bits + length):
         raise ValueError(f"a burst must hold whole blocks of block_bits={block_bits} and {length} CRC bits.")
-    return _check(np.ascontiguousarray(bits, np.uint8), block_bits, *_constants(name))
+    return _check(bits, block_bits, *_constants(name))
 
 
 class CrcAppend(Block):

@@ -10,7 +10,8 @@ from numba import njit
 
 from lgvsc_flow import Block, In, Out, setting
 from lgvsc_flow.blocks.flat import FLAT
-from lgvsc_flow.blocks.phy.constellation import ORDERS
+from lgvsc_flow.blocks.given import burst_of
+from lgvsc_flow.blocks.phy.constellation import ORDERS, check_order
 from lgvsc_flow.blocks.phy.qam_soft import NONE, PAIRS, SYMBOLS, burst_factors, interleave, matched, state_of
 from lgvsc_flow.blocks.simd import F32, LANES, U32, Memory, Vector, each_step
 from lgvsc_flow.items import Bits, Llrs, Received
@@ -22,12 +23,20 @@ _GAIN, _NOISE = np.ones(1, np.complex64), np.ones(1, np.float32)  # of symbols t
 
 
 @njit(nogil=True, cache=True)
-def decide(llrs: np.ndarray) -> np.ndarray:
-    """uint8 bits [n] from float32 LLRs [n]: 1 where the LLR is below zero, else 0 (so NaN decides for 0)."""
+def _signs(llrs: np.ndarray) -> np.ndarray:
     bits = np.empty(llrs.size, np.uint8)
     for i in range(llrs.size):
         bits[i] = llrs[i] < 0
     return bits
+
+
+def decide(llrs: np.ndarray) -> np.ndarray:
+    """uint8 bits [n] from float32 LLRs [n]: 1 where the LLR is below zero, else 0 (so NaN decides for 0).
+
+    Raises:
+        ValueError: the LLRs are of another dtype or dimension.
+    """
+    return _signs(burst_of(llrs, Llrs))
 
 
 @njit(nogil=True, cache=True)
@@ -99,11 +108,12 @@ def _decide(
 def decide_symbols(received: Received, order: int) -> np.ndarray:
     """uint8 bits [n * bits_per_symbol] of the QAM point nearest to y / gain, as behind the signs of max-log LLRs.
 
-    Of a symbol that cannot be used (anything NaN or infinite, gain 0, noise variance below 0) all bits are 0.
+    Of a symbol that cannot be used (see `qam_soft.matched`) all bits are 0.
 
     Raises:
-        ValueError: gain or noise variance are neither a scalar nor one per symbol.
+        ValueError: gain or noise variance are neither a scalar nor one per symbol; no QAM of that order.
     """
+    check_order(order)
     symbols, gain, noise_variance = state_of(received)
     if not symbols.size:
         return np.empty(0, np.uint8)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lgvsc_flow import In, Out, setting
+from lgvsc_flow.blocks.given import received_of
 from lgvsc_flow.blocks.phy.ofdm import OfdmSettings
 from lgvsc_flow.blocks.phy.resource_grid import ResourceGrid
 from lgvsc_flow.errors import SettingError
@@ -111,7 +112,8 @@ class ChannelEstimator(OfdmSettings):
 
     The noise variance is taken as known, from the pilots. To that of the data is added the variance of the estimate's
     error: y = H_hat x + (H - H_hat) x + n, for symbols of energy 1. Slots are estimated one by one; the data of a slot
-    with a pilot that is NaN, infinite or erased get infinite noise variance: erasures.
+    with a pilot that is NaN, infinite or erased get infinite noise variance: erasures. So do data whose noise variance
+    is NaN or negative.
     """
 
     data = In(Received, "frames * frame_symbols", ofdm="{layout}")
@@ -144,7 +146,7 @@ class ChannelEstimator(OfdmSettings):
         )
 
     def work(self, data: Received, pilots: Received) -> Received:
-        grid = self.grid
+        data, pilots, grid = received_of(data), received_of(pilots), self.grid
         slots = pilots.symbols.size // grid.pilots.size
         if (
             pilots.symbols.size % self.frame_pilots
@@ -157,7 +159,7 @@ class ChannelEstimator(OfdmSettings):
         seen = pilots.symbols.reshape(slots, grid.pilots.size)
         noise = np.broadcast_to(np.asarray(pilots.noise_variance, np.float64), pilots.symbols.shape)
         noise = noise.reshape(seen.shape)
-        usable = np.isfinite(seen).all(axis=1) & np.isfinite(noise).all(axis=1)
+        usable = np.isfinite(seen).all(axis=1) & np.isfinite(noise).all(axis=1) & (noise >= 0).all(axis=1)
         seen = np.where(usable[:, None], seen * grid.pilots.conj(), 0)
         mean = np.where(usable, noise.mean(axis=1), 1.0)
         found = self._estimate(seen.reshape(slots, grid.pilot_times.size, grid.pilot_subcarriers.size), mean)
@@ -168,5 +170,5 @@ class ChannelEstimator(OfdmSettings):
             whole = whole.reshape(-1, self.frame_slots * grid.data_per_slot)
             return whole[:, : self.frame_symbols].reshape(-1)
 
-        known = np.asarray(data.noise_variance, np.float32)
+        known = np.where(data.noise_variance >= 0, data.noise_variance, np.float32(np.inf))
         return dataclasses.replace(data, gain=of_data(found.gain), noise_variance=known + of_data(error))

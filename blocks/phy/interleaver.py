@@ -8,6 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from lgvsc_flow import Block, In, Out, setting
+from lgvsc_flow.blocks.given import burst_of
 from lgvsc_flow.errors import SettingError
 from lgvsc_flow.items import Bits, Llrs
 
@@ -34,8 +35,8 @@ def permutation(n: int, columns: int) -> np.ndarray:
     Raises:
         ValueError: the burst is not whole rows.
     """
-    if n % columns:
-        raise ValueError(f"a burst must hold whole rows of columns={columns}.")
+    if n < 0 or columns < 1 or n % columns:
+        raise ValueError(f"a burst must hold whole rows of columns={columns}, got n={n}.")
     rows = n // columns
     column, place = np.divmod(np.arange(n), max(rows, 1))
     return (place - column) % max(rows, 1) * columns + column
@@ -53,7 +54,13 @@ def _mixed(words: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=64)
 def random_permutation(n: int, seed: int) -> np.ndarray:
-    """Where each place is filled from, int64 [n]: the order of SplitMix64's numbers, the same wherever it is made."""
+    """Where each place is filled from, int64 [n]: the order of SplitMix64's numbers, the same wherever it is made.
+
+    Raises:
+        ValueError: a negative length, or a seed that is not 0 to 2^64 - 1.
+    """
+    if n < 0 or not 0 <= seed < 2**64:
+        raise ValueError(f"n is 0 or more and seed 0 to 2**64 - 1, got n={n} and seed={seed}.")
     start = _mixed(np.array([seed], np.uint64))
     numbers = _mixed(start + np.arange(1, n + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15))
     return np.argsort(numbers, kind="stable")
@@ -66,7 +73,7 @@ def nr_permutation(n: int, bits_per_symbol: int) -> np.ndarray:
     Raises:
         ValueError: the codeword is not whole symbols.
     """
-    if n % bits_per_symbol:
+    if n < 0 or bits_per_symbol < 1 or n % bits_per_symbol:
         raise ValueError(f"a codeword must hold whole symbols of bits_per_symbol={bits_per_symbol}, got n={n}.")
     return np.arange(n).reshape(bits_per_symbol, -1).T.ravel()
 
@@ -92,7 +99,7 @@ class Interleaver(Block):
     columns: int = setting(648, ge=1, unit="bits", doc="length of a codeword")
 
     def work(self, bits: np.ndarray) -> np.ndarray:
-        return bits[permutation(bits.size, self.columns)]
+        return burst_of(bits, Bits)[permutation(bits.size, self.columns)]
 
 
 class Deinterleaver(Block):
@@ -104,7 +111,7 @@ class Deinterleaver(Block):
     columns: int = setting(648, ge=1, unit="bits", doc="length of a codeword")
 
     def work(self, llrs: np.ndarray) -> np.ndarray:
-        return np.take(llrs, _inverse(permutation, llrs.size, self.columns))
+        return np.take(burst_of(llrs, Llrs), _inverse(permutation, llrs.size, self.columns))
 
 
 class RandomInterleaver(Block):
@@ -119,7 +126,7 @@ class RandomInterleaver(Block):
     seed: int = setting(0, ge=0, lt=2**64, doc="the same at both ends")
 
     def work(self, bits: np.ndarray) -> np.ndarray:
-        return bits[random_permutation(bits.size, self.seed)]
+        return burst_of(bits, Bits)[random_permutation(bits.size, self.seed)]
 
 
 class RandomDeinterleaver(Block):
@@ -131,7 +138,7 @@ class RandomDeinterleaver(Block):
     seed: int = setting(0, ge=0, lt=2**64, doc="the same at both ends")
 
     def work(self, llrs: np.ndarray) -> np.ndarray:
-        return np.take(llrs, _inverse(random_permutation, llrs.size, self.seed))
+        return np.take(burst_of(llrs, Llrs), _inverse(random_permutation, llrs.size, self.seed))
 
 
 class NrInterleaver(Block):
@@ -152,7 +159,7 @@ class NrInterleaver(Block):
         _check(self)
 
     def work(self, bits: np.ndarray) -> np.ndarray:
-        return _each(bits, nr_permutation(self.n, self.bits_per_symbol))
+        return _each(burst_of(bits, Bits), nr_permutation(self.n, self.bits_per_symbol))
 
 
 class NrDeinterleaver(Block):
@@ -168,7 +175,7 @@ class NrDeinterleaver(Block):
         _check(self)
 
     def work(self, llrs: np.ndarray) -> np.ndarray:
-        return _each(llrs, _inverse(nr_permutation, self.n, self.bits_per_symbol))
+        return _each(burst_of(llrs, Llrs), _inverse(nr_permutation, self.n, self.bits_per_symbol))
 
 
 def _check(block: NrInterleaver | NrDeinterleaver) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from lgvsc_flow import Block, In, Out, setting
+from lgvsc_flow.blocks.given import burst_of, received_of
 from lgvsc_flow.blocks.phy.crc import append_crc, check_crc
 from lgvsc_flow.blocks.phy.ldpc.code import wifi_code
 from lgvsc_flow.blocks.phy.ldpc.decode import decode
@@ -39,9 +40,9 @@ def encode_sig(digital: int, analog: int, repeats: int = 1) -> np.ndarray:
     """The SIG field of a burst with so many digital and analog symbols: complex64 [sig_symbols(repeats)].
 
     Raises:
-        ValueError: more symbols than a burst can hold.
+        ValueError: more symbols than a burst can hold, or fewer than none.
     """
-    if max(digital, analog) > MAX_COUNT:
+    if not 0 <= min(digital, analog) <= max(digital, analog) <= MAX_COUNT:
         raise ValueError(
             f"{digital} digital and {analog} analog symbols; a burst holds at most {MAX_COUNT} of each. "
             "Send shorter segments or smaller pictures."
@@ -54,7 +55,16 @@ def encode_sig(digital: int, analog: int, repeats: int = 1) -> np.ndarray:
 
 
 def decode_sig(field: Received, repeats: int = 1) -> tuple[int, int] | None:
-    """(digital, analog) symbol counts from a received SIG field, None when its CRC fails."""
+    """(digital, analog) symbol counts from a received SIG field, None when its CRC fails.
+
+    Raises:
+        ValueError: the field does not have sig_symbols(repeats) symbols, or a state that does not fit them.
+    """
+    if repeats < 1 or field.symbols.size != sig_symbols(repeats):
+        raise ValueError(
+            f"a SIG field has {sig_symbols(repeats)} symbols with repeats={repeats} (1 or more), "
+            f"got {field.symbols.size}."
+        )
     llrs = np.full(_CODE.n, _KNOWN, np.float32)
     llrs[_SENT] = combine(demodulate(field, 4), repeats)
     bits, ok = check_crc(decode(llrs, _CODE, factor=0.9).words[0, :_INFO], 2 * COUNT_BITS, _CRC)
@@ -65,13 +75,17 @@ def decode_sig(field: Received, repeats: int = 1) -> tuple[int, int] | None:
 
 
 def cut(received: Received, start: int, stop: int) -> Received:
-    """Symbols start to stop of a burst, with their channel state; scalar states stay scalars."""
+    """Symbols start to stop of a burst, with their channel state; scalar states stay scalars.
+
+    Raises:
+        ValueError: the arrays are not those of a `Received`.
+    """
+    received = received_of(received)
 
     def part(state: np.ndarray) -> np.ndarray:
         return state[start:stop] if state.ndim else state
 
-    gain, noise_variance = np.asarray(received.gain), np.asarray(received.noise_variance)
-    return Received(received.symbols[start:stop], part(gain), part(noise_variance))
+    return Received(received.symbols[start:stop], part(received.gain), part(received.noise_variance))
 
 
 class TimeMultiplexer(Block):
@@ -92,6 +106,7 @@ class TimeMultiplexer(Block):
         return sig_symbols(self.sig_repeats)
 
     def work(self, digital: np.ndarray, analog: np.ndarray) -> np.ndarray:
+        digital, analog = burst_of(digital, Symbols), burst_of(analog, Symbols)
         return np.concatenate([encode_sig(digital.size, analog.size, self.sig_repeats), digital, analog])
 
 
@@ -105,6 +120,7 @@ class TimeDemultiplexer(Block):
     sig_repeats: int = setting(2, ge=1, le=64, doc="copies of the SIG field")
 
     def work(self, received: Received) -> tuple[Received, Received]:
+        received = received_of(received)
         head, total = sig_symbols(self.sig_repeats), received.symbols.size
         if total < head:
             return cut(received, 0, 0), cut(received, 0, 0)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from lgvsc_flow import Block, In, Out, setting
+from lgvsc_flow.blocks.given import burst_of, received_of
 from lgvsc_flow.blocks.phy.resource_grid import ResourceGrid, known_symbols, resource_grid
 from lgvsc_flow.errors import SettingError
 from lgvsc_flow.items import Received, Symbols
@@ -126,6 +127,7 @@ class OfdmModulator(OfdmSettings):
         self._filler = known_symbols(empty, 2)
 
     def work(self, symbols: np.ndarray) -> np.ndarray:
+        symbols = burst_of(symbols, Symbols)
         if symbols.size % self.frame_symbols:
             raise ValueError(f"a burst must hold whole frames of {self.frame_symbols} symbols.")
         frames, grid = symbols.size // self.frame_symbols, self.grid
@@ -144,6 +146,8 @@ class OfdmDemodulator(OfdmSettings):
     learn it, wire both outputs to a `ChannelEstimator`. Behind a flat channel the gain is the channel's own, averaged
     over the FFT window; behind a frequency-selective one its frequency response (see `ResourceGrid.response`).
 
+    A sample that is NaN or infinite makes all elements of its OFDM symbol NaN: demappers take these for erasures.
+
     The FFT window begins where the prefix ends, and a burst begins with a prefix: timing is given.
     """
 
@@ -152,13 +156,10 @@ class OfdmDemodulator(OfdmSettings):
     pilots = Out(Received, "frames * frame_pilots", pilots="{layout}", response="flat")
 
     def work(self, received: Received) -> tuple[Received, Received]:
-        size, grid = received.symbols.size, self.grid
+        received, grid = received_of(received), self.grid
+        size = received.symbols.size
         if size % self.frame_samples:
             raise ValueError(f"a burst must hold whole frames of {self.frame_samples} samples.")
-        for what in ("gain", "noise_variance"):
-            given = np.size(getattr(received, what))
-            if given not in (1, size):
-                raise ValueError(f"{what} has {given} values for {size} samples; it is a scalar or one each.")
         slots, frames = size // grid.slot_samples, size // self.frame_samples
         shape = (slots, grid.is_pilot.size)
         y = grid.demodulate(received.symbols).reshape(shape)

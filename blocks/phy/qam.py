@@ -8,7 +8,8 @@ from numba import njit
 
 from lgvsc_flow import Block, In, Out, setting
 from lgvsc_flow.blocks.flat import FLAT
-from lgvsc_flow.blocks.phy.constellation import ORDERS, amplitudes, constellation
+from lgvsc_flow.blocks.given import burst_of
+from lgvsc_flow.blocks.phy.constellation import ORDERS, amplitudes, check_order, constellation
 from lgvsc_flow.blocks.phy.qam_soft import LLR_MAX, demodulate
 from lgvsc_flow.blocks.simd import LANES, U32, Memory, Vector, each_step
 from lgvsc_flow.items import Bits, Llrs, Received, Symbols
@@ -113,20 +114,23 @@ def modulate(bits: np.ndarray, order: int) -> np.ndarray:
     """uint8 bits [n], of which the lowest bit counts, to complex64 symbols [n / bits_per_symbol].
 
     Raises:
-        ValueError: the bits are not whole symbols.
+        ValueError: the bits are not whole symbols, or of another dtype; no QAM of that order.
     """
-    bits_per_symbol = order.bit_length() - 1
+    check_order(order)
+    bits, bits_per_symbol = burst_of(bits, Bits), order.bit_length() - 1
     if bits.size % bits_per_symbol:
         raise ValueError(f"a burst must hold whole symbols of {bits_per_symbol} bits.")
     if order == 4:
         return _modulate_4(bits, _QPSK_AMPLITUDE)
     if order == 16:
-        return _modulate_16(np.ascontiguousarray(bits))
+        return _modulate_16(bits)
     return _BY_TABLE[order](bits, amplitudes(order))
 
 
 class QamModulator(Block):
     """Map bits to unit-power Gray-labelled QAM symbols, first bit highest.
+
+    Of a value that is neither 0 nor 1 the lowest bit counts.
 
     Ref: 3GPP TS 38.211, clause 5.1.
     """

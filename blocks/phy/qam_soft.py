@@ -9,7 +9,8 @@ import numpy as np
 from llvmlite import ir
 from numba import njit
 
-from lgvsc_flow.blocks.phy.constellation import ORDERS
+from lgvsc_flow.blocks.given import received_of
+from lgvsc_flow.blocks.phy.constellation import ORDERS, check_order
 from lgvsc_flow.blocks.phy.qam_exact import exact, nearness
 from lgvsc_flow.blocks.simd import F32, LANES, U32, Memory, Vector, each_step
 from lgvsc_flow.items import Received
@@ -27,6 +28,9 @@ __all__ = [
 ]
 
 LLR_MAX = 1e6
+LEAST = np.float32(1e-30)  # of |gain|^2 and of weights: what is less carries nothing
+MOST = np.float32(1e30)  # of weights: LLRs have long reached their limit
+LEAST_NOISE = np.float32(1e-12)
 SYMBOLS = LANES // 2  # symbols of a step: their dimensions, interleaved, fill a vector
 PAIRS = [i ^ 1 for i in range(LANES)]
 NONE = np.empty(0, np.float32)
@@ -36,42 +40,43 @@ def state_of(received: Received) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Symbols complex64 [n], gain complex64 [1 or n] and noise variance float32 [1 or n], contiguous.
 
     Raises:
-        ValueError: gain or noise variance are neither a scalar nor one per symbol.
+        ValueError: gain or noise variance are neither a scalar nor one per symbol, or what holds no numbers.
     """
-    symbols = np.ascontiguousarray(received.symbols, np.complex64)
-    gain = np.ascontiguousarray(received.gain, np.complex64).reshape(-1)
-    noise_variance = np.ascontiguousarray(received.noise_variance, np.float32).reshape(-1)
-    for what, state in (("gain", gain), ("noise_variance", noise_variance)):
-        if state.size not in (1, symbols.size):
-            raise ValueError(f"{what} has {state.size} values for {symbols.size} symbols; it is a scalar or one each.")
-    return symbols, gain, noise_variance
+    received = received_of(received)
+    return received.symbols, received.gain.reshape(-1), received.noise_variance.reshape(-1)
 
 
 @njit(nogil=True, cache=True)
 def matched(symbols: np.ndarray, gain: np.ndarray, noise_variance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Equalized symbols y / gain, complex64 [n], and their weight |gain|^2 / noise_variance, float32 [n].
 
-    What cannot be used (anything NaN or infinite, gain 0, noise variance below 0) is 0 with weight 0: an erasure.
+    What cannot be used (anything NaN or infinite, |gain| or signal-to-noise ratio below 1e-15 and 1e-30, noise variance
+    below 0) is 0 with weight 0: an erasure. Noise variances below 1e-12 count as that, weights beyond 1e30 as that.
+
+    Raises:
+        ValueError: gain or noise variance are neither one value nor one per symbol.
     """
     n = symbols.size
+    if (gain.size != n and gain.size != 1) or (noise_variance.size != n and noise_variance.size != 1):
+        raise ValueError("gain and noise variance have one value, or one for each symbol")
     equal = np.empty(n, np.complex64)
     weight = np.empty(n, np.float32)
     y, x = symbols.view(np.float32), equal.view(np.float32)
     h = (gain if gain.size == n else np.full(n, gain[0], np.complex64)).view(np.float32)
     n0 = noise_variance if noise_variance.size == n else np.full(n, noise_variance[0], np.float32)
-    zero, least_power, least_noise = np.float32(0), np.float32(1e-30), np.float32(1e-12)
+    zero = np.float32(0)
     for i in range(n):
         g_re, g_im, y_re, y_im = h[2 * i], h[2 * i + 1], y[2 * i], y[2 * i + 1]
         power = g_re * g_re + g_im * g_im
-        inverse = np.float32(1) / max(power, least_power)
+        inverse = np.float32(1) / max(power, LEAST)
         re = (y_re * g_re + y_im * g_im) * inverse
         im = (y_im * g_re - y_re * g_im) * inverse
-        w = power / max(n0[i], least_noise)
-        # A product with 0 is NaN for both NaN and inf: one test finds every way in which a symbol can be unusable.
-        usable = (n0[i] >= zero) & (w > zero) & (re * zero + im * zero + w * zero == zero)
+        w = power / max(n0[i], LEAST_NOISE)
+        # A product with 0 is NaN for both NaN and inf: one test finds both.
+        usable = (n0[i] >= zero) & (power >= LEAST) & (w >= LEAST) & (re * zero + im * zero + power * zero == zero)
         x[2 * i] = re if usable else zero
         x[2 * i + 1] = im if usable else zero
-        weight[i] = w if usable else zero
+        weight[i] = min(w, MOST) if usable else zero
     return equal, weight
 
 
@@ -153,10 +158,10 @@ def burst_factors(gain: np.complex64, noise_variance: np.float32) -> tuple[np.fl
     """
     zero = np.float32(0)
     power = gain.real * gain.real + gain.imag * gain.imag
-    inverse = np.float32(1) / max(power, np.float32(1e-30))
-    w = power / max(noise_variance, np.float32(1e-12))
-    usable = power > zero and noise_variance >= zero and w * zero == zero
-    return gain.real * inverse, gain.imag * inverse, w if usable else zero
+    inverse = np.float32(1) / max(power, LEAST)
+    w = power / max(noise_variance, LEAST_NOISE)
+    usable = power >= LEAST and noise_variance >= zero and w >= LEAST and power * zero == zero
+    return gain.real * inverse, gain.imag * inverse, min(w, MOST) if usable else zero
 
 
 @njit(nogil=True, cache=True)
@@ -203,11 +208,15 @@ def demodulate(received: Received, order: int, method: str = "max-log") -> np.nd
     """LLRs ln P(b=0)/P(b=1), float32 [n * bits_per_symbol], of the bits behind y = gain * x + noise.
 
     `method` is "max-log", or "exact" (log-MAP). For QPSK both are the same. A symbol that is NaN or infinite, has
-    zero gain, or infinite or undefined noise variance is an erasure: its LLRs are 0. LLRs are clipped to +-1e6.
+    zero gain, or infinite or undefined noise variance is an erasure: its LLRs are 0; `matched` says it exactly. LLRs
+    are clipped to +-1e6.
 
     Raises:
-        ValueError: gain or noise variance are neither a scalar nor one per symbol.
+        ValueError: gain or noise variance are neither a scalar nor one per symbol; no such method, or QAM.
     """
+    check_order(order)
+    if method not in ("max-log", "exact"):
+        raise ValueError(f"method is max-log or exact, got {method!r}.")
     symbols, gain, noise_variance = state_of(received)
     if not symbols.size:
         return np.empty(0, np.float32)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from lgvsc_flow.blocks.given import check_taps, received_of
 from lgvsc_flow.blocks.phy.scrambler import Gold
 from lgvsc_flow.items import Received
 
@@ -16,7 +17,13 @@ __all__ = ["ResourceGrid", "impulse_response", "known_symbols", "resource_grid"]
 
 
 def known_symbols(count: int, initial: int) -> np.ndarray:
-    """Known symbols of energy 1: complex64 [count]."""
+    """Known symbols of energy 1: complex64 [count].
+
+    Raises:
+        ValueError: `count` is negative.
+    """
+    if count < 0:
+        raise ValueError(f"count is 0 or more, got {count}.")
     bits = Gold(initial).take(2 * count).reshape(-1, 2).astype(np.float32)
     return ((1 - 2 * bits) @ np.array([1, 1j]) * np.sqrt(0.5)).astype(np.complex64)
 
@@ -87,7 +94,12 @@ class ResourceGrid:
         """complex64 [n, subcarriers] to samples [n * (fft_size + cp)]; unitary, so energies stay as they are.
 
         Subcarrier subcarriers // 2 is at the carrier's frequency.
+
+        Raises:
+            ValueError: the grid has another shape.
         """
+        if grid.ndim != 2 or grid.shape[1] != self.subcarriers:
+            raise ValueError(f"a grid is [OFDM symbols, subcarriers={self.subcarriers}], got {list(grid.shape)}.")
         spectrum, below = np.zeros((grid.shape[0], self.fft_size), np.complex64), self.subcarriers // 2
         spectrum[:, self.fft_size - below :] = grid[:, :below]
         spectrum[:, : self.subcarriers - below] = grid[:, below:]
@@ -95,9 +107,21 @@ class ResourceGrid:
         return np.concatenate([body[:, self.fft_size - self.cp :], body], axis=1).reshape(-1)
 
     def demodulate(self, samples: np.ndarray) -> np.ndarray:
-        """Samples [n * (fft_size + cp)] to complex64 [n, subcarriers]; unitary."""
+        """Samples [n * (fft_size + cp)] to complex64 [n, subcarriers]; unitary.
+
+        Raises:
+            ValueError: the samples are not whole OFDM symbols.
+        """
+        self._count(samples.size)
         body = samples.reshape(-1, self.fft_size + self.cp)[:, self.cp :]
         return self._used(np.fft.fft(body, axis=1, norm="ortho"))
+
+    def _count(self, samples: int) -> int:
+        """OFDM symbols in so many samples."""
+        symbols, rest = divmod(samples, self.fft_size + self.cp)
+        if rest:
+            raise ValueError(f"a burst must hold whole OFDM symbols of {self.fft_size}+{self.cp} samples.")
+        return symbols
 
     def _used(self, spectrum: np.ndarray) -> np.ndarray:
         below = self.subcarriers // 2
@@ -110,10 +134,13 @@ class ResourceGrid:
         It is the mean over the FFT window of the channel's frequency response: Y = H X + (noise), exact for a constant
         channel no longer than the cyclic prefix. What a channel that changes inside the window adds is interference
         between subcarriers, what a longer one adds is interference between OFDM symbols: both are in Y, not in H.
+
+        Raises:
+            ValueError: the samples are not whole OFDM symbols, or the channel's state does not fit them.
         """
-        gain = np.ascontiguousarray(received.gain, np.complex64).reshape(-1)
+        received = received_of(received)
+        symbols, gain = self._count(received.symbols.size), received.gain.reshape(-1)
         taps, hold, used = impulse_response(received)
-        symbols = received.symbols.size // (self.fft_size + self.cp)
         if len(taps) == 1 and gain.size == 1:
             mean = gain * taps  # the same for every OFDM symbol
         else:
@@ -126,9 +153,13 @@ class ResourceGrid:
         return np.broadcast_to(response, (symbols, self.subcarriers)) if len(mean) == 1 else response
 
     def noise(self, received: Received) -> np.ndarray:
-        """Noise variance of each OFDM symbol: float32 [n]; the mean over its FFT window."""
-        variance = np.asarray(received.noise_variance, np.float32).reshape(-1)
-        symbols = received.symbols.size // (self.fft_size + self.cp)
+        """Noise variance of each OFDM symbol: float32 [n]; the mean over its FFT window.
+
+        Raises:
+            ValueError: as `response`.
+        """
+        received = received_of(received)
+        symbols, variance = self._count(received.symbols.size), received.noise_variance.reshape(-1)
         if variance.size == 1:
             return np.full(symbols, variance[0], np.float32)
         return variance.reshape(symbols, -1)[:, self.cp :].mean(axis=1)
@@ -145,12 +176,17 @@ def impulse_response(received: Received) -> tuple[np.ndarray, int, int]:
 
     Such a channel sends a `Received` with these three attributes; their meaning is told at
     `lgvsc_flow.blocks.channel.Dispersed`.
+
+    Raises:
+        ValueError: the taps do not last for the samples, or are none.
     """
     taps = getattr(received, "taps", None)
     if taps is None:
         return np.ones((1, 1), np.complex64), max(received.symbols.size, 1), 0
     found: Any = received
-    return np.ascontiguousarray(taps, np.complex64), int(found.hold), int(found.used)
+    hold, used = int(found.hold), int(found.used)
+    check_taps(taps, hold, used, received.symbols.size)
+    return np.ascontiguousarray(taps, np.complex64), hold, used
 
 
 @njit(nogil=True, cache=True)

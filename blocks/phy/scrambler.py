@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit
 
 from lgvsc_flow import Block, In, Out, setting
+from lgvsc_flow.blocks.given import bits_of, burst_of
 from lgvsc_flow.errors import SettingError
 from lgvsc_flow.items import Bits, Llrs
 
@@ -89,10 +90,15 @@ class Register:
 class Gold:
     """The pseudo-random sequence c(n) of NR, from `c_init` of 31 bits.
 
+    Raises:
+        ValueError: `c_init` has another size.
+
     Ref: 3GPP TS 38.211, clause 5.2.1.
     """
 
     def __init__(self, c_init: int) -> None:
+        if not 0 <= c_init < 2**31:
+            raise ValueError(f"c_init is 0 to {2**31 - 1}, got {c_init}")
         first = (np.arange(31) == 0).astype(np.uint8)
         second = (c_init >> np.arange(31) & 1).astype(np.uint8)
         self._registers = Register((31, 28), first), Register((31, 30, 29, 28), second)
@@ -192,7 +198,7 @@ class Scrambler(_Additive):
     scrambled = Out(Bits, "n", scrambling="{sequence} from {initial}, restart {restart}")
 
     def work(self, bits: np.ndarray) -> np.ndarray:
-        return bits ^ self._next(bits.size)
+        return bits_of(bits) ^ self._next(bits.size)
 
 
 class Descrambler(_Additive):
@@ -202,7 +208,7 @@ class Descrambler(_Additive):
     descrambled = Out(Bits, "n")
 
     def work(self, bits: np.ndarray) -> np.ndarray:
-        return bits ^ self._next(bits.size)
+        return bits_of(bits) ^ self._next(bits.size)
 
 
 class LlrDescrambler(_Additive):
@@ -212,6 +218,7 @@ class LlrDescrambler(_Additive):
     descrambled = Out(Llrs, "n")
 
     def work(self, llrs: np.ndarray) -> np.ndarray:
+        llrs = burst_of(llrs, Llrs)
         signs = np.left_shift(self._next(llrs.size), 31, dtype=np.uint32)
         return (llrs.view(np.uint32) ^ signs).view(np.float32)
 
@@ -244,7 +251,7 @@ class _SelfSync(Block):
     def _fed(self, bits: np.ndarray, back: bool) -> np.ndarray:
         if self.restart == "burst":
             self._past[:] = 0
-        return _feed(np.ascontiguousarray(bits), *SELF_SYNC[self.polynomial], self._past, back)
+        return _feed(bits_of(bits), *SELF_SYNC[self.polynomial], self._past, back)
 
 
 class SelfSyncScrambler(_SelfSync):

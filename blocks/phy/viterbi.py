@@ -20,6 +20,9 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from lgvsc_flow.blocks.given import burst_of
+from lgvsc_flow.items import Llrs
+
 __all__ = ["GENERATORS", "Q_MAX", "TAIL_BITING", "TRUNCATED", "ZERO_TERMINATED", "decode_words"]
 
 GENERATORS = (0o133, 0o171)
@@ -287,6 +290,11 @@ def _decode(
     max_wraps: int,
 ) -> np.ndarray:
     n = sent.size
+    if n == 0 or llrs.size % n or not 1 <= k <= steps or max_wraps < 1:
+        raise ValueError("the LLRs are no whole words, or a word has no bits, or there is no pass over it")
+    for i in range(n):
+        if sent[i] < 0 or sent[i] >= 2 * steps:
+            raise ValueError("a code bit stands outside its word")
     words = llrs.size // n
     bits = np.empty(words * k, np.uint8)
     quantised, full = np.empty(n, np.int16), np.zeros(2 * steps, np.int16)
@@ -327,6 +335,9 @@ def decode_words(
         end: ZERO_TERMINATED, TRUNCATED or TAIL_BITING.
         llr_clip: larger LLRs, infinite ones too, count as this.
         max_wraps: passes over a tail-biting word at most.
+
+    Raises:
+        ValueError: these do not fit together.
     """
-    llrs, clip = np.ascontiguousarray(llrs), np.float32(llr_clip)
+    llrs, clip = burst_of(llrs, Llrs), np.float32(llr_clip)
     return _decode(llrs, llrs.view(np.int32), sent, steps, k, end, clip, clip.view(np.int32), max_wraps)

@@ -150,6 +150,6 @@ def test_errors():
     with pytest.raises(SettingError, match="pilot_symbols=0; without pilots there is nothing to estimate from"):
         ChannelEstimator(**{**SETTINGS, "pilot_symbols": 0})
     _, (data,), (pilots,) = received(AwgnChannel(), 1)
-    twice = Received(np.tile(pilots.symbols, 2), pilots.gain, np.array(1, np.float32))
+    twice = Received(np.tile(pilots.symbols, 2), np.tile(pilots.gain, 2), np.array(1, np.float32))
     with pytest.raises(BlockError, match=r"1310 data symbols came with 68 pilots; a frame has 1310 and 34"):
         run_block(ChannelEstimator(**SETTINGS), [data], [twice])

@@ -181,7 +181,7 @@ def test_bursts_that_are_no_frames():
     with pytest.raises(BlockError, match=r"a burst must hold whole frames of 560 samples"):
         run_block(OfdmDemodulator(**SMALL), [clean(np.zeros(5, np.complex64))])
     wrong = Received(np.zeros(560, np.complex64), np.ones(3, np.complex64), np.array(1, np.float32))
-    with pytest.raises(BlockError, match=r"gain has 3 values for 560 samples"):
+    with pytest.raises(BlockError, match=r"gain has 3 values for 560 symbols"):
         run_block(OfdmDemodulator(**SMALL), [wrong])
     (empty,) = run_block(OfdmModulator(**SMALL), [np.zeros(0, np.complex64)])
     assert empty.size == 0

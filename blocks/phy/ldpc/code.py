@@ -1,9 +1,9 @@
-"""The code object: what encoder and decoder must know of a quasi-cyclic LDPC code."""
+"""The code object: what encoder and decoder must know of an LDPC code."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, cached_property
 
 import numpy as np
 
@@ -15,49 +15,100 @@ LENGTHS = (648, 1296, 1944)
 CODE_RATES = ("1/2", "2/3", "3/4", "5/6")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class LdpcCode:
-    """A systematic quasi-cyclic LDPC code.
+    """A quasi-cyclic LDPC code; with z = 1 any LDPC code.
 
-    `base` is int16 [rows, columns]: -1 for a z x z zero block, else the shift s of an identity block whose row r
-    has its one in column (r + s) mod z. The same is kept as flat lists for the kernels: the entries of base row i
-    are `columns[starts[i]:starts[i+1]]` and `shifts[...]`.
+    Its matrix is made of z x z blocks: zero blocks, and identity blocks of a shift s, whose row r has its one in column
+    (r + s) mod z. The blocks of block row i that are not zero are `columns[starts[i]:starts[i+1]]` and `shifts[...]`.
+
+    Args:
+        name: what messages call it.
+        z: the size of a block.
+        base: int16 [rows, columns], the shift of each block, -1 for a zero block.
     """
 
     name: str
     z: int
-    base: np.ndarray
-    starts: np.ndarray = field(init=False)
-    columns: np.ndarray = field(init=False)
-    shifts: np.ndarray = field(init=False)
+    shape: tuple[int, int]
+    starts: np.ndarray
+    columns: np.ndarray
+    shifts: np.ndarray
+    rank: int
 
-    def __post_init__(self) -> None:
-        rows, columns = np.nonzero(self.base >= 0)
-        starts = np.searchsorted(rows, np.arange(self.base.shape[0] + 1))
-        object.__setattr__(self, "starts", starts.astype(np.int32))
-        object.__setattr__(self, "columns", columns.astype(np.int32))
-        object.__setattr__(self, "shifts", self.base[rows, columns].astype(np.int32))
+    def __init__(self, name: str, z: int, base: np.ndarray) -> None:
+        rows, columns = np.nonzero(base >= 0)
+        self._fill(name, z, base.shape, rows, columns, base[rows, columns], None)
+        self.__dict__["base"] = base
+
+    @classmethod
+    def of_blocks(
+        cls,
+        name: str,
+        z: int,
+        shape: tuple[int, int],
+        rows: np.ndarray,
+        columns: np.ndarray,
+        shifts: np.ndarray,
+        rank: int | None = None,
+    ) -> LdpcCode:
+        """The code of identity blocks at (rows[i], columns[i]), `rows` rising; for tables too large to write out.
+
+        `shape` counts blocks. `rank` is that of the whole matrix, None where all its rows are independent.
+        """
+        code = cls.__new__(cls)
+        code._fill(name, z, shape, rows, columns, shifts, rank)
+        return code
+
+    def _fill(
+        self,
+        name: str,
+        z: int,
+        shape: tuple[int, ...],
+        rows: np.ndarray,
+        columns: np.ndarray,
+        shifts: np.ndarray,
+        rank: int | None,
+    ) -> None:
+        starts = np.searchsorted(rows, np.arange(shape[0] + 1))
+        # The object is frozen for everyone else.
+        self.__dict__.update(
+            name=name,
+            z=z,
+            shape=(int(shape[0]), int(shape[1])),
+            starts=starts.astype(np.int32),
+            columns=columns.astype(np.int32),
+            shifts=shifts.astype(np.int32),
+            rank=int(shape[0]) * z if rank is None else rank,
+        )
+
+    @cached_property
+    def base(self) -> np.ndarray:
+        """The table of shifts, [rows, columns]."""
+        table = np.full(self.shape, -1, np.int16 if self.z < 2**15 else np.int32)
+        table[np.repeat(np.arange(self.shape[0]), np.diff(self.starts)), self.columns] = self.shifts
+        return table
 
     @property
     def n(self) -> int:
         """Bits per codeword."""
-        return self.base.shape[1] * self.z
+        return self.shape[1] * self.z
 
     @property
     def m(self) -> int:
         """Parity checks."""
-        return self.base.shape[0] * self.z
+        return self.shape[0] * self.z
 
     @property
     def k(self) -> int:
-        """Information bits per codeword; they come first."""
-        return self.n - self.m
+        """Information bits per codeword; in the codes of the standards they come first."""
+        return self.n - self.rank
 
     def parity_check(self) -> np.ndarray:
         """The matrix H, uint8 [m, n]."""
         full = np.zeros((self.m, self.n), np.uint8)
         lane = np.arange(self.z)
-        for i in range(self.base.shape[0]):
+        for i in range(self.shape[0]):
             for e in range(self.starts[i], self.starts[i + 1]):
                 full[i * self.z + lane, self.columns[e] * self.z + (lane + self.shifts[e]) % self.z] = 1
         return full

@@ -147,7 +147,7 @@ class UserPointsModulator(_Points):
         bits = burst_of(bits, Bits)
         if bits.size % self.bits_per_symbol:
             raise ValueError(f"a burst must hold whole symbols of {self.bits_per_symbol} bits.")
-        return _map(np.ascontiguousarray(bits), self._table, self.bits_per_symbol)
+        return _map(bits, self._table, self.bits_per_symbol)
 
 
 class UserPointsDemodulator(_Points):

@@ -15,6 +15,7 @@ from lgvsc_flow.blocks.phy import (
 )
 from lgvsc_flow.blocks.phy.constellation import constellation
 from lgvsc_flow.blocks.phy.points import points_of
+from lgvsc_flow.blocks.phy.points_soft import decide_points, llrs_of_points
 from lgvsc_flow.blocks.phy.qam_soft import demodulate
 from lgvsc_flow.errors import BlockError, SettingError, WiringError
 from lgvsc_flow.items import Received
@@ -241,3 +242,23 @@ def test_points_that_are_none(points, message):
 def test_bits_that_do_not_fill_symbols():
     with pytest.raises(BlockError, match=r"got Bits\[4\]; a burst must hold whole symbols of 3 bits"):
         run_block(UserPointsModulator(points=PSK8), [np.zeros(4, np.uint8)])
+
+
+def test_kernels_are_given_what_they_take():
+    y, weights, points = np.zeros(3, np.complex64), np.ones(3, np.float32), np.array([1, -1], np.complex64)
+    for function in (llrs_of_points, decide_points):
+        assert function(y[::-1], weights, points).size == 3
+        for wrong, message in (
+            ((y.astype(complex), weights, points), "complex128"),
+            ((y, weights.astype(float), points), "float64"),
+            ((y, weights[:2], points), "every symbol has a weight, got 2 for 3 symbols"),
+            ((y, weights, np.ones(3, np.complex64)), "a power of two; got 3"),
+            ((y, weights, np.ones(8192, np.complex64)), "a power of two; got 8192"),
+        ):
+            with pytest.raises(ValueError, match=message):
+                function(*wrong)
+    block = UserPointsModulator()
+    block.start()
+    with pytest.raises(ValueError, match=r"\.astype\(np\.uint8\)"):
+        block.work(np.zeros(4, np.int64))
+    assert block.work(np.array([2, 3], np.uint8)).tolist() == [1, -1]

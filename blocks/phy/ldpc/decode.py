@@ -7,12 +7,15 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from lgvsc_flow.blocks.given import burst_of
 from lgvsc_flow.blocks.phy.ldpc.code import LdpcCode
+from lgvsc_flow.items import Llrs
 
 __all__ = ["Decoded", "decode"]
 
 LANES = 64  # codewords decoded side by side at most; the innermost loops run over them
 LLR_MAX = np.float32(1e4)
+MESSAGE_MAX = np.float32(1e20)  # in columns of three checks and more messages grow with each pass, beyond all bounds
 
 
 class Decoded(NamedTuple):
@@ -60,8 +63,8 @@ def _iterate(
         begin, degree = starts[i], starts[i + 1] - starts[i]
         for r in range(z):
             for lane in range(width):
-                least[lane] = np.float32(3e38)
-                second[lane] = np.float32(3e38)
+                least[lane] = MESSAGE_MAX
+                second[lane] = MESSAGE_MAX
                 odd[lane] = 0
             for d in range(degree):
                 e = begin + d
@@ -165,12 +168,14 @@ def decode(llrs: np.ndarray, code: LdpcCode, *, max_iterations: int = 40, factor
         factor: what check messages are multiplied by, against the overestimate of min-sum.
 
     Raises:
-        ValueError: the LLRs are not whole codewords.
+        ValueError: the LLRs are not whole codewords, or of another dtype; max_iterations is negative, or factor not
+            within 0 and 1.
 
     Ref: D. Hocevar, SiPS 2004 (layers); J. Chen and M. Fossorier, IEEE Trans. Commun. 50 (2002) 406 (factor).
     """
-    if llrs.dtype != np.float32 or llrs.ndim != 1:
-        raise ValueError(f"LLRs are a one-dimensional float32 array; got {llrs.dtype} of shape {llrs.shape}.")
+    llrs = burst_of(llrs, Llrs)
+    if max_iterations < 0 or not 0 < factor <= 1:
+        raise ValueError(f"max_iterations is 0 or more and factor within 0 and 1; got {max_iterations} and {factor}.")
     if llrs.size % code.n:
         raise ValueError(f"a burst must hold whole codewords of n={code.n}.")
     found = _decode(llrs, code.n, code.z, code.starts, code.columns, code.shifts, max_iterations, np.float32(factor))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from lgvsc_flow.blocks.given import bits_of
 from lgvsc_flow.blocks.phy.ldpc.checks import STAMP, signs_across, turn_across, words_across
 from lgvsc_flow.blocks.phy.ldpc.code import LdpcCode
 from lgvsc_flow.blocks.phy.ldpc.simd import lanes
@@ -92,15 +93,32 @@ def _kernel(width: int) -> Callable[..., Any]:
     return encode_across
 
 
+@cache
+def _demand(code: LdpcCode) -> None:
+    """Raise `ValueError` where the parity columns are not the dual diagonal that the encoder goes along."""
+    rows, columns = code.base.shape
+    parity = code.base[:, columns - rows :]
+    staircase = np.full((rows, rows - 1), -1)
+    np.fill_diagonal(staircase, 0)
+    np.fill_diagonal(staircase[1:], 0)
+    first = np.flatnonzero(parity[:, 0] >= 0)
+    ends = first.size == 3 and first[0] == 0 and first[2] == rows - 1 and parity[0, 0] == parity[-1, 0]
+    if columns - rows < 1 or not ends or parity[first[1], 0] != 0 or not np.array_equal(parity[:, 1:], staircase):
+        raise ValueError(f"{code.name} is not one of the 802.11 codes, which alone this encoder knows.")
+
+
 def encode(bits: np.ndarray, code: LdpcCode) -> np.ndarray:
     """Systematic codewords: uint8 [frames * k] to [frames * n].
 
     Ref: IEEE Std 802.11-2016, clause 19.3.11.7 (the code), Annex F (the tables).
 
     Raises:
-        ValueError: the bits are not whole information words.
+        ValueError: the bits are not whole information words, of another dtype, or not 0 and 1; the code is none of
+            802.11.
     """
+    bits = bits_of(bits)
+    _demand(code)
     if bits.size % code.k:
         raise ValueError(f"a burst must hold whole information words of k={code.k}.")
     kernel = _kernel(lanes())
-    return kernel(np.ascontiguousarray(bits, np.uint8), code.n, code.z, code.starts, code.columns, code.shifts)
+    return kernel(bits, code.n, code.z, code.starts, code.columns, code.shifts)

@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 from numba import njit
 
+from lgvsc_flow.blocks.given import bits_of
 from lgvsc_flow.blocks.phy.ldpc.code import LdpcCode
 from lgvsc_flow.blocks.phy.ldpc.nr_code import CORE_ROWS
 
@@ -105,6 +106,8 @@ def _plan(code: LdpcCode) -> tuple[int, np.ndarray, np.ndarray]:
     """The turn of the first parity block; where each row's known columns end; where each entry's run begins."""
     rows, columns = code.base.shape
     information = columns - rows
+    if not code.name.startswith("NR "):
+        raise ValueError(f"{code.name} is not one of the NR codes, which alone this encoder knows.")
     own = np.arange(rows) >= CORE_ROWS  # rows with a parity column of their own, their last entry
     core = [np.count_nonzero(row[:information] >= 0) for row in code.base[:CORE_ROWS]]
     bounds = code.starts[1:] - own
@@ -120,12 +123,12 @@ def nr_encode(words: np.ndarray, code: LdpcCode) -> np.ndarray:
     Filler bits are zeros in their places; the first 2 z bits, which are never sent, are there too.
 
     Raises:
-        ValueError: the words do not have k bits.
+        ValueError: the words do not have k bits, of another dtype, or not 0 and 1; the code is none of NR.
 
     Ref: 3GPP TS 38.212, clause 5.3.2.
     """
     if words.ndim != 2 or words.shape[1] != code.k:
         raise ValueError(f"{code.name} encodes words [frames, {code.k}], got {list(words.shape)}.")
-    words = np.ascontiguousarray(words, np.uint8)
+    words = bits_of(words.reshape(-1)).reshape(words.shape)
     turn, bounds, places = _plan(code)
     return _encode(words, code.z, turn, code.starts, bounds, places)

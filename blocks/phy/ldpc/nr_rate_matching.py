@@ -8,9 +8,11 @@ from functools import lru_cache
 import numpy as np
 from numba import njit
 
+from lgvsc_flow.blocks.given import bits_of, burst_of
 from lgvsc_flow.blocks.phy.ldpc.code import LdpcCode
 from lgvsc_flow.blocks.phy.ldpc.nr_code import BASE_GRAPHS, CORE_ROWS, nr_code
 from lgvsc_flow.blocks.phy.ldpc.nr_segmentation import Segmentation
+from lgvsc_flow.items import Llrs
 
 __all__ = ["RV_COUNT", "RateMatching", "match", "recover"]
 
@@ -42,6 +44,8 @@ class RateMatching:
     n_ref: int | None = None
 
     def __post_init__(self) -> None:
+        if min(self.bits_per_symbol, self.layers) < 1:
+            raise ValueError(f"bits_per_symbol and layers are 1 or more, got {self.bits_per_symbol} and {self.layers}.")
         step, least = self.bits_per_symbol * self.layers, self.cut.k
         if self.e % step or self.e < step * self.cut.code_blocks:
             raise ValueError(
@@ -71,7 +75,13 @@ class RateMatching:
         return np.where(np.arange(c) < c - more, symbols, symbols + 1) * step
 
     def k0(self, rv: int) -> int:
-        """Where redundancy version `rv` begins in the circular buffer."""
+        """Where redundancy version `rv` begins in the circular buffer.
+
+        Raises:
+            ValueError: `rv` is not 0 to 3.
+        """
+        if rv not in range(RV_COUNT):
+            raise ValueError(f"a redundancy version is 0 to {RV_COUNT - 1}, got {rv}.")
         z = self.cut.z
         return _STARTS[self.cut.base_graph][rv] * self.n_cb // (self.n - 2 * z) * z
 
@@ -203,18 +213,18 @@ def match(words: np.ndarray, matching: RateMatching, rv: int) -> np.ndarray:
     circular buffer, interleaved and concatenated.
 
     Raises:
-        ValueError: the words are too short, or do not make whole transport blocks.
+        ValueError: the words are too short, do not make whole transport blocks, or are no bits; rv is not 0 to 3.
 
     Ref: 3GPP TS 38.212, clauses 5.4.2.1 (selection), 5.4.2.2 (interleaving), 5.5 (concatenation).
     """
     shares, starts, runs = _plan(matching, rv)
-    frames, n = words.shape
-    if n < runs.max() or frames % shares.size:
+    if words.ndim != 2 or words.shape[1] < runs.max() or words.shape[0] % shares.size:
         raise ValueError(
             f"redundancy version {rv} takes codewords [blocks * {shares.size}, {runs.max()} or more], "
             f"got {list(words.shape)}."
         )
-    return _match(np.ascontiguousarray(words, np.uint8), matching.e, matching.bits_per_symbol, shares, starts, runs)
+    words = bits_of(words.reshape(-1)).reshape(words.shape)
+    return _match(words, matching.e, matching.bits_per_symbol, shares, starts, runs)
 
 
 def recover(llrs: np.ndarray, matching: RateMatching, rv: int, buffer: np.ndarray) -> None:
@@ -224,15 +234,21 @@ def recover(llrs: np.ndarray, matching: RateMatching, rv: int, buffer: np.ndarra
     infinities of both signs for one bit leave NaN, which the decoders take for one.
 
     Raises:
-        ValueError: the LLRs are not those of the transport blocks that the buffer holds.
+        ValueError: the LLRs are not those of the transport blocks that the buffer holds, or of another dtype; the
+            buffer is no array to write to; rv is not 0 to 3.
 
     Ref: 3GPP TS 38.212, clause 5.4.2, backwards.
     """
-    shares, starts, runs = _plan(matching, rv)
+    llrs, (shares, starts, runs) = burst_of(llrs, Llrs), _plan(matching, rv)
+    if buffer.dtype != np.float32 or buffer.ndim != 2 or not buffer.flags.carray:
+        raise ValueError(
+            f"the buffer is a writable float32 array in one piece, [blocks * {shares.size}, n]; got {buffer.dtype} "
+            f"{list(buffer.shape)}."
+        )
     if llrs.size * shares.size != buffer.shape[0] * matching.e or buffer.shape[0] % shares.size:
         raise ValueError(
             f"a burst must hold transmissions of e={matching.e} LLRs for {buffer.shape[0] // shares.size} blocks."
         )
     if buffer.shape[1] < runs.max():
         raise ValueError(f"redundancy version {rv} needs a buffer of {runs.max()} LLRs per code block.")
-    _recover(np.ascontiguousarray(llrs, np.float32), buffer, matching.bits_per_symbol, shares, starts, runs)
+    _recover(llrs, buffer, matching.bits_per_symbol, shares, starts, runs)

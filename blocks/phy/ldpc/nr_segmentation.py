@@ -98,7 +98,7 @@ def segment(bits: np.ndarray, cut: Segmentation) -> np.ndarray:
     """Whole transport blocks, uint8 [blocks * a], to the encoder's words, uint8 [blocks * C, k]; fillers are 0.
 
     Raises:
-        ValueError: the bits are not whole transport blocks.
+        ValueError: the bits are not whole transport blocks, of another dtype, or not 0 and 1.
     """
     if bits.size % cut.a:
         raise ValueError(f"a burst must hold whole transport blocks of a={cut.a} bits.")
@@ -120,7 +120,13 @@ class Joined(NamedTuple):
 
 
 def join(words: np.ndarray, cut: Segmentation) -> Joined:
-    """The inverse of `segment`: decoded words, [blocks * C, k_prime or more], to transport blocks and verdicts."""
+    """The inverse of `segment`: decoded words, [blocks * C, k_prime or more], to transport blocks and verdicts.
+
+    Raises:
+        ValueError: the words have another shape or dtype, or are not 0 and 1.
+    """
+    if words.ndim != 2 or words.shape[1] < cut.k_prime or words.shape[0] % cut.code_blocks:
+        raise ValueError(f"words are [blocks * {cut.code_blocks}, {cut.k_prime} or more], got {list(words.shape)}.")
     bits = words[:, : cut.k_prime].ravel()
     if cut.code_blocks == 1:
         bits, ok = check_crc(bits, cut.a, cut.crc)

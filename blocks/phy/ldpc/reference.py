@@ -53,7 +53,12 @@ def _flood(llrs: np.ndarray, checks: np.ndarray, bits: np.ndarray, m: int, max_i
 def sum_product(llrs: np.ndarray, parity_check: np.ndarray, max_iterations: int = 50) -> np.ndarray:
     """Decode LLRs [frames, n] with any parity-check matrix [m, n]; returns hard words, uint8 [frames, n].
 
+    Raises:
+        ValueError: the LLRs are not one row per frame, one for each column of the matrix.
+
     Ref: R. Gallager, Low-Density Parity-Check Codes, MIT Press 1963, chapter 4.
     """
+    if llrs.ndim != 2 or parity_check.ndim != 2 or llrs.shape[1] != parity_check.shape[1]:
+        raise ValueError(f"LLRs are [frames, {parity_check.shape[-1]}], got {list(llrs.shape)}.")
     checks, bits = np.nonzero(parity_check)
     return _flood(np.asarray(llrs, np.float64), checks, bits, parity_check.shape[0], max_iterations)

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from lgvsc_flow.blocks.phy import CrcCheck, LdpcDecoder
-from lgvsc_flow.blocks.phy.ldpc.code import CODE_RATES, LENGTHS, wifi_code
-from lgvsc_flow.blocks.phy.ldpc.decode import decode
+from lgvsc_flow.blocks.phy.ldpc.code import CODE_RATES, LENGTHS, LdpcCode, wifi_code
+from lgvsc_flow.blocks.phy.ldpc.decode import _iterate, _load, decode
 from lgvsc_flow.blocks.phy.ldpc.encode import encode
 from lgvsc_flow.blocks.phy.ldpc.reference import sum_product
 from lgvsc_flow.errors import BlockError
@@ -156,3 +156,28 @@ def test_a_word_that_was_erased_does_not_pass_its_crc(n, rate):
     bits = run_block(LdpcDecoder(n=n, code_rate=rate), [np.zeros(n, np.float32)])
     (checked,) = run_block(CrcCheck(block_bits=code.k - 24), bits)
     assert checked.ok.tolist() == [False]
+
+
+def test_totals_stay_finite_whatever_the_code_and_the_number_of_iterations():
+    """Where all columns have three checks and one bit cannot be right, totals double with every pass."""
+    rng, z = np.random.default_rng(0), 31
+    base = np.full((12, 24), -1, np.int16)
+    for column in base.T:
+        column[rng.choice(12, 3, replace=False)] = rng.integers(0, z, 3)
+    code = LdpcCode("regular", z, base)
+    llrs = np.full((16, code.n), 1e4, np.float32)
+    for frame, row in enumerate(llrs):
+        row[rng.choice(code.n, frame, replace=False)] = -1e4
+    total, messages = np.empty((code.n, 16), np.float32), np.zeros((code.columns.size * z, 16), np.float32)
+    _load(llrs.ravel(), 0, code.n, total)
+    for _ in range(300):
+        _iterate(total, messages, z, code.starts, code.columns, code.shifts, np.float32(1))
+    assert 1e20 < np.abs(total).max() < 1e22  # without a bound they would have left float32
+    assert (total > 0).all()
+
+
+def test_arguments_out_of_range():
+    code = wifi_code(648, "1/2")
+    for wrong in ({"max_iterations": -1}, {"factor": 0}, {"factor": 1.1}, {"factor": float("nan")}):
+        with pytest.raises(ValueError, match="max_iterations is 0 or more and factor within 0 and 1; got"):
+            decode(np.zeros(648, np.float32), code, **wrong)

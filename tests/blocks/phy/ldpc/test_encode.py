@@ -4,6 +4,7 @@ import pytest
 from lgvsc_flow.blocks.phy import LdpcEncoder
 from lgvsc_flow.blocks.phy.ldpc.code import CODE_RATES, LENGTHS, wifi_code
 from lgvsc_flow.blocks.phy.ldpc.encode import encode
+from lgvsc_flow.blocks.phy.ldpc.nr_code import nr_code
 from lgvsc_flow.errors import BlockError, SettingError
 from lgvsc_flow.testing import run_block
 
@@ -49,3 +50,11 @@ def test_messages():
     )
     with pytest.raises(SettingError, match=r"LdpcEncoder.code_rate is one of 1/2, 2/3, 3/4, 5/6; got '7/8'"):
         LdpcEncoder(code_rate="7/8")
+
+
+def test_other_codes_and_what_is_no_bit_are_refused():
+    code = nr_code(2, 16)
+    with pytest.raises(ValueError, match=r"NR BG2 Z=16 is not one of the 802.11 codes, which alone this encoder"):
+        encode(np.zeros(code.k, np.uint8), code)
+    with pytest.raises(ValueError, match="bits are 0 or 1, got 2"):
+        encode(np.full(324, 2, np.uint8), wifi_code(648, "1/2"))

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from lgvsc_flow.blocks.phy.ldpc.code import wifi_code
 from lgvsc_flow.blocks.phy.ldpc.nr_code import LIFTING_SIZES, nr_code
 from lgvsc_flow.blocks.phy.ldpc.nr_encode import nr_encode
 
@@ -43,3 +44,8 @@ def test_no_words():
 def test_message():
     with pytest.raises(ValueError, match=r"NR BG1 Z=2 encodes words \[frames, 44\], got \[2, 45\]"):
         nr_encode(np.zeros((2, 45), np.uint8), nr_code(1, 2))
+    with pytest.raises(ValueError, match="bits are 0 or 1, got 3"):
+        nr_encode(np.full((1, 44), 3, np.uint8), nr_code(1, 2))
+    code = wifi_code(648, "1/2")
+    with pytest.raises(ValueError, match=r"802.11n n=648 r=1/2 is not one of the NR codes, which alone this encoder"):
+        nr_encode(np.zeros((1, code.k), np.uint8), code)

@@ -133,16 +133,34 @@ def test_nan_is_an_erasure_and_infinities_stay():
     assert (buffer[0, 130:512] == 4).all()
 
 
-def test_other_dtypes_and_layouts_are_taken():
+def test_other_layouts_are_taken_and_other_dtypes_refused():
     matching = RateMatching(segmentation(496, 2), 1024, 2)
     words = np.random.default_rng(6).integers(0, 2, (1, matching.n), dtype=np.uint8)
     sent = match(words, matching, 2)
-    assert np.array_equal(match(words.astype(np.int64), matching, 2), sent)
+    with pytest.raises(ValueError, match=r"Bits is one-dimensional uint8, got int64 .*array.astype\(np.uint8\)"):
+        match(words.astype(np.int64), matching, 2)
     assert np.array_equal(match(np.repeat(words, 2, axis=1)[:, ::2], matching, 2), sent)
     one, other = np.zeros((2, 1, matching.n), np.float32)
     recover(1 - 2 * sent.astype(np.float32), matching, 2, one)
-    recover(np.repeat(1 - 2.0 * sent, 2)[::2], matching, 2, other)
+    recover(np.repeat(1 - 2 * sent.astype(np.float32), 2)[::2], matching, 2, other)
     assert np.array_equal(one, other)
+    with pytest.raises(ValueError, match=r"Llrs is one-dimensional float32, got float64"):
+        recover(1 - 2.0 * sent, matching, 2, other)
+    for buffer in (other.astype(float), np.zeros((1, 2 * matching.n), np.float32)[:, ::2], other[0]):
+        with pytest.raises(ValueError, match=r"the buffer is a writable float32 array in one piece"):
+            recover(1 - 2 * sent.astype(np.float32), matching, 2, buffer)
+
+
+def test_what_does_not_fit_is_refused():
+    cut = segmentation(496, 2)
+    matching = RateMatching(cut, 1024, 2)
+    with pytest.raises(ValueError, match="bits_per_symbol and layers are 1 or more, got 0 and 1"):
+        RateMatching(cut, 1024, 0)
+    for rv in (-1, 4):
+        with pytest.raises(ValueError, match=f"a redundancy version is 0 to 3, got {rv}"):
+            match(np.zeros((1, matching.n), np.uint8), matching, rv)
+    with pytest.raises(ValueError, match=r"takes codewords \[blocks \* 1, \d+ or more\], got \[5\]"):
+        match(np.zeros(5, np.uint8), matching, 0)
 
 
 def test_any_length_is_as_good_as_its_bits():

@@ -80,3 +80,5 @@ def test_messages():
         segmentation(0, 1)
     with pytest.raises(ValueError, match="whole transport blocks of a=100 bits"):
         segment(np.zeros(101, np.uint8), segmentation(100, 2))
+    with pytest.raises(ValueError, match=r"words are \[blocks \* 1, 116 or more\], got \[2, 115\]"):
+        join(np.zeros((2, 115), np.uint8), segmentation(100, 2))

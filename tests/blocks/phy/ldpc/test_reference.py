@@ -1,6 +1,7 @@
 import itertools
 
 import numpy as np
+import pytest
 
 from lgvsc_flow.blocks.phy.ldpc.reference import sum_product
 
@@ -25,3 +26,8 @@ def test_exact_on_a_code_without_cycles():
 def test_a_codeword_is_left_alone():
     h = np.array([[1, 1, 0, 1], [0, 1, 1, 1]], np.uint8)
     assert sum_product(np.array([[-3.0, -1.0, -2.0, 2.0]]), h).tolist() == [[1, 1, 1, 0]]
+
+
+def test_message():
+    with pytest.raises(ValueError, match=r"LLRs are \[frames, 4\], got \[1, 5\]"):
+        sum_product(np.zeros((1, 5)), np.ones((2, 4), np.uint8))

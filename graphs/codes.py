@@ -1,14 +1,16 @@
-"""Channel codes by name: `none`, `wifi:1944/1/2`, `nr:512/1024`, `conv:1/2`; settings behind a colon."""
+"""Channel codes by name: `none`, `wifi:1944/1/2`, `nr:512/1024`, `conv:1/2`, `ldpc:my.alist`; then settings."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from lgvsc_flow import Block
 from lgvsc_flow.blocks.phy import ConvolutionalEncoder, HardDecision, LdpcDecoder, LdpcEncoder, ViterbiDecoder
 from lgvsc_flow.blocks.phy.ldpc.nr_blocks import NrLdpcDecoder, NrLdpcEncoder
+from lgvsc_flow.blocks.phy.ldpc.user_blocks import UserLdpcDecoder, UserLdpcEncoder
 from lgvsc_flow.blocks.phy.nr_mcs import NR_MCS_TABLES, NrMcs
 from lgvsc_flow.graphs.spec import Parts, SpecError, build, choose, split
 
@@ -89,12 +91,25 @@ def _conv(parts: Parts, order: int) -> Code:
     return Code(name, encoder.k, encoder.n, _copies(encoder), _copies(decoder))
 
 
+def _ldpc(parts: Parts, order: int) -> Code:
+    # A path keeps its capitals: `detail` is in small letters.
+    rest = parts.text.partition(":")[2]
+    path = (rest.partition("=")[0].rpartition(":")[0] if parts.settings else rest).strip()
+    if not path:
+        raise SpecError(f"{parts.text}: write the file of the parity-check matrix, as in ldpc:my.alist or ldpc:my.qc")
+    encoder, decoder = _ends(UserLdpcEncoder, UserLdpcDecoder, parts, matrix=path)
+    assert isinstance(encoder, UserLdpcEncoder)
+    name = f"{Path(path).stem}, {encoder.format}"  # with a digest: a curve goes on with the same matrix only
+    return Code(name, encoder.k, encoder.n, _copies(encoder), _copies(decoder))
+
+
 CODES: dict[str, Callable[[Parts, int], Code]] = {
     "none": _none,
     "wifi": _wifi,
     "802.11n": _wifi,
     "nr": _nr,
     "conv": _conv,
+    "ldpc": _ldpc,
 }
 
 
@@ -105,6 +120,7 @@ def code(text: str, order: int = 4) -> Code:
     - `wifi:LENGTH/RATE` (or `802.11n:LENGTH:RATE`): LDPC of 802.11, 648, 1296 or 1944; 1/2, 2/3, 3/4 or 5/6.
     - `nr:K/N`: LDPC of 5G NR, transport blocks of K bits without their CRC, N bits sent per transmission.
     - `conv:RATE`: the convolutional code (133, 171), words of 1024 bits or `k=...`.
+    - `ldpc:FILE`: an LDPC code of your own, its parity-check matrix an alist file or a quasi-cyclic table.
 
     Settings of the decoder and the encoder follow, as in `nr:512/1024:max_iterations=10,rv=2`.
 

@@ -24,7 +24,8 @@ EXAMPLES = (
     "`lgvsc-flow ber --code wifi:1944/1/2 --order 4 --channel tdl-a:delay_spread_s=100e-9,receiver=ls "
     "--esn0-db 0,2,4,6 --errors 50 --out curve.jsonl`, "
     "`lgvsc-flow ber --code conv:3/4:k=800 --channel awgn+phase-noise:linewidth_hz=1000 --esn0-db 8:14:1 "
-    "--compare curve.jsonl --plot both.svg`"
+    "--compare curve.jsonl --plot both.svg`, "
+    "`lgvsc-flow ber --code ldpc:my.alist --order 4 --esn0-db 0:4:0.5`"
 )
 
 
@@ -45,7 +46,12 @@ class Demapper(StrEnum):
 def ber(
     esn0_db: Annotated[str, typer.Option("--esn0-db", help="the points: 0:20:2 (both ends), or 0,3,5.5")],
     code: Annotated[
-        str, typer.Option("--code", help="none, wifi:LENGTH/RATE, nr:K/N or conv:RATE; settings follow a colon")
+        str,
+        typer.Option(
+            "--code",
+            help="none, wifi:LENGTH/RATE, nr:K/N, conv:RATE, or ldpc:FILE with a matrix of your own (alist or .qc); "
+            "settings follow a colon",
+        ),
     ] = "none",
     order: Annotated[int, typer.Option("--order", help="constellation points")] = 16,
     mcs: Annotated[

@@ -9,6 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
+from lgvsc_flow.blocks.given import bits_of, burst_of
 from lgvsc_flow.blocks.phy.ldpc.alist import parse_alist
 from lgvsc_flow.blocks.phy.ldpc.code import LdpcCode
 from lgvsc_flow.blocks.phy.ldpc.decode import decode
@@ -18,6 +19,7 @@ from lgvsc_flow.blocks.phy.ldpc.general_encode import Encoder, encode_general, e
 from lgvsc_flow.blocks.phy.ldpc.matrix_text import Lines, read_text
 from lgvsc_flow.blocks.phy.ldpc.parity_check import MatrixError, ParityCheck
 from lgvsc_flow.blocks.phy.ldpc.qc import QcTable, parse_qc
+from lgvsc_flow.items import Llrs
 
 __all__ = ["INFORMATION", "UserCode", "user_code"]
 
@@ -82,8 +84,9 @@ class UserCode:
         """uint8 [words * k] to [words * n].
 
         Raises:
-            ValueError: the bits are not whole information words.
+            ValueError: the bits are no bits, or not whole information words.
         """
+        bits = bits_of(bits)
         coded = encode(bits, self.code) if self.fast else encode_general(bits, self.encoder)
         if self.n == self.code.n:
             return coded
@@ -95,8 +98,9 @@ class UserCode:
         """Float32 LLRs [words * n] to information bits, uint8 [words * k]; a bit that was not sent is an erasure.
 
         Raises:
-            ValueError: the LLRs are not whole codewords, or int8 cannot decode the code.
+            ValueError: the LLRs are not float32 or not whole codewords, or int8 cannot decode the code.
         """
+        llrs = burst_of(llrs, Llrs)
         if llrs.size % self.n:
             raise ValueError(f"a burst must hold whole codewords of n={self.n}.")
         if self.n < self.code.n:
@@ -179,6 +183,8 @@ def _build(text: str, information: str) -> UserCode:
         matrix = parse_alist(text)
         z, rows, columns, shifts = matrix.circulants()
         sent = np.arange(matrix.n)
+    if not columns.size:
+        raise MatrixError("the matrix has no ones, and so no checks")
     encoder = _encoder(matrix, information)
     kept, rows = np.unique(rows, return_inverse=True)  # rows without ones check nothing
     name = f"LDPC {encoder.k}/{sent.size}"

@@ -29,9 +29,9 @@ check: setup  ## formatting, lint, types
 	$(BIN)/ruff check .
 	$(BIN)/mypy -p lgvsc_flow
 
-bench: setup  ## the runtime and the PHY blocks beside their peers; wants an idle machine
-	$(BIN)/python benchmarks/runtime.py
-	$(BIN)/python benchmarks/phy_throughput.py
+bench: setup  ## the runtime and the PHY beside their peers, JSON in out/bench; wants an idle machine
+	$(BIN)/python benchmarks/runtime.py --json out/bench/runtime.jsonl
+	$(BIN)/python benchmarks/phy.py --json out/bench/phy.jsonl
 
 clean:  ## remove the virtual environment and all results
 	rm -rf $(VENV) out build *.egg-info

@@ -9,16 +9,13 @@ from __future__ import annotations
 import json
 import os
 import platform
-import statistics
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -107,86 +104,26 @@ def markdown(rows: Iterable[Row]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def rate(call: Callable[[], object], elements: int, repeats: int, clock: Callable[[], float]) -> float:
-    """Elements per microsecond of CPU: calls are grouped so that one repeat takes at least 50 ms."""
-    call()
-    calls, spent = 1, 0.0
-    while True:
-        start = clock()
-        for _ in range(calls):
-            call()
-        spent = clock() - start
-        if spent >= 0.05:
-            break
-        calls *= 4
-    times = [spent]
-    for _ in range(repeats - 1):
-        start = clock()
-        for _ in range(calls):
-            call()
-        times.append(clock() - start)
-    return calls * elements / statistics.median(times) / 1e6
-
-
-class Bench:
-    """The rows, and what they share."""
-
-    def __init__(self, repeats: int, only: str) -> None:
-        self.repeats, self.only = repeats, only.lower()
-        self.rows: list[Row] = []
-        self.rng = np.random.default_rng(0)
-
-    def row(
-        self,
-        what: str,
-        unit: str,
-        ours: Callable[[], object],
-        count: int,
-        peer: str,
-        theirs: Callable[[], object],
-        peer_count: int,
-        *,
-        threads: bool = False,
-    ) -> None:
-        """Measure one pair; `count` and `peer_count` are the elements that one call handles."""
-        if self.only not in what.lower():
-            return
-        clock = time.process_time if threads else time.thread_time
-        left = rate(ours, count, self.repeats, clock)
-        right = rate(theirs, peer_count, min(self.repeats, 3), time.process_time)
-        self.rows.append(Row(what, f"M {unit}/s", left, peer, right))
-
-    def bits(self, n: int) -> np.ndarray:
-        return self.rng.integers(0, 2, n, dtype=np.uint8)
-
-    def show(self, json_path: Path | None) -> None:
-        """Print the table, and write the JSON lines where a path is given."""
-        host = machine()
-        show(self.rows, f"{host['cpu']}, load {host['load']:.2f}: millions per second of one core's CPU time")
-        if json_path:
-            write_lines(self.rows, json_path)
-
-
 def machine() -> dict[str, Any]:
-    """CPU, cores, load and versions."""
-    cpu, versions = _host()
-    return {"cpu": cpu, "cores": os.cpu_count(), "load": os.getloadavg()[0], "versions": dict(versions)}
+    """CPU and its widest vectors, cores, load and versions."""
+    cpu, simd, versions = _host()
+    load = os.getloadavg()[0]
+    return {"cpu": cpu, "simd": simd, "cores": os.cpu_count(), "load": load, "versions": dict(versions)}
 
 
 @cache
-def _host() -> tuple[str, dict[str, str | None]]:
-    """The CPU's name, and the versions of what counts."""
-    cpu = platform.processor()
-    info = Path("/proc/cpuinfo")
+def _host() -> tuple[str, str, dict[str, str | None]]:
+    """The CPU's name, its vector instructions, and the versions of what counts."""
+    cpu, info, flags = platform.processor(), Path("/proc/cpuinfo"), set()
     if info.exists():
-        models = [
-            line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")
-        ]
-        cpu = models[0] if models else cpu
+        lines = [line.partition(":") for line in info.read_text().splitlines()]
+        cpu = next((value.strip() for key, _, value in lines if key.strip() == "model name"), cpu)
+        flags = {f for key, _, value in lines if key.strip() in ("flags", "Features") for f in value.split()}
+    simd = next((name for name in ("avx512bw", "avx2", "asimd") if name in flags), platform.machine())
     versions: dict[str, str | None] = {"python": platform.python_version()}
-    for package in ("lgvsc-flow", "numpy", "numba", "scikit-commpy"):
+    for package in ("lgvsc-flow", "numpy", "numba", "scikit-commpy", "scikit-dsp-comm"):
         try:
             versions[package] = version(package)
         except PackageNotFoundError:
             versions[package] = None
-    return cpu, versions
+    return cpu, simd, versions

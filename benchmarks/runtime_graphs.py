@@ -19,12 +19,14 @@ from typing import Any, Literal
 import numpy as np
 from elementwise import AnySink, Bursts, Samples, nine
 from numba import njit
-from runtime_rows import ESN0_DB
+from runtime_rows import ESN0_DB, theory_ber
 
 from lgvsc_flow import Block, Graph, In, Out, setting
 from lgvsc_flow.blocks.channel import AwgnChannel
 from lgvsc_flow.blocks.metrics import BerMeter
 from lgvsc_flow.graphs.modem import uncoded
+
+Build = Callable[[int], tuple[Graph, int]]  # bursts to a graph, and to what it is counted as
 
 CALL_ITEMS = 64
 BURST = 16384
@@ -115,7 +117,7 @@ def heavy(count: int) -> tuple[Graph, int]:
     return graph, HEAVY_BURST * count
 
 
-GRAPHS: dict[str, Callable[[int], tuple[Graph, int]]] = {
+GRAPHS: dict[str, Build] = {
     "call": call,
     "elementwise": elementwise,
     "hard": partial(modem, decision="hard"),
@@ -131,12 +133,12 @@ def timed(graph: Graph, **how: Any) -> tuple[float, float]:
     return time.perf_counter() - wall, time.process_time() - cpu
 
 
-def throughput(name: str, seconds: float, **how: Any) -> dict[str, Any]:
+def throughput(build: Build, seconds: float, **how: Any) -> dict[str, Any]:
     """A run of about so many seconds, behind shorter ones: the first compiles, the last says how fast it goes.
 
     `how` are arguments of `graph.run`.
     """
-    build, bursts = GRAPHS[name], FIRST
+    bursts = FIRST
     timed(build(bursts)[0], **how)
     while (wall := timed(build(bursts)[0], **how)[0]) < seconds / 4:
         bursts *= 4
@@ -147,12 +149,12 @@ def throughput(name: str, seconds: float, **how: Any) -> dict[str, Any]:
     return {**result, "ber": meters[0].ber} if meters else result
 
 
-def memory(name: str, bursts: int, **how: Any) -> dict[str, Any]:
+def memory(build: Build, bursts: int, **how: Any) -> dict[str, Any]:
     """Resident memory of this process: its peak, and what is left behind the run. In MiB, from the kernel.
 
     The peak is VmHWM: `getrusage` also counts what the parent held before this process was born.
     """
-    graph, count = GRAPHS[name](bursts)
+    graph, count = build(bursts)
     timed(graph, **how)
     status = Path("/proc/self/status").read_text()
     kib = dict(re.findall(r"(\w+):\s+(\d+) kB", status))
@@ -169,10 +171,10 @@ def main() -> None:
     options = parser.parse_args()
     how = {"engine": options.engine, **({"capacity": options.capacity} if options.capacity else {})}
     if options.memory:
-        result = memory(options.graph, options.memory, **how)
+        result = memory(GRAPHS[options.graph], options.memory, **how)
     else:
-        result = throughput(options.graph, options.seconds, **how)
-    print(json.dumps(result))
+        result = throughput(GRAPHS[options.graph], options.seconds, **how)
+    print(json.dumps({**result, **({"theory_ber": theory_ber(ESN0_DB)} if "ber" in result else {})}))
 
 
 if __name__ == "__main__":

@@ -6,83 +6,17 @@ Ours and the peers are child processes that print one line of JSON; see `runtime
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping
 
-__all__ = ["CASES", "Case", "Job", "Target", "figures", "theory_ber"]
+from cases import Case, Job, Target, Values, at_most, times
 
-Values = Mapping[str, float]
+__all__ = ["CASES", "modem_peer", "theory_ber"]
+
 ESN0_DB = 15.0
 BER_TOLERANCE = 0.02
 TUNED = {"GR_CONF_DEFAULT_BUFFER_SIZE": "262144"}
 # glibc gives the memory of every burst of 128 KiB back and takes it anew, page by page, unless it is told not to.
 KEEP_MEMORY = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "268435456", "MALLOC_MMAP_THRESHOLD_": "33554432"}
-
-
-@dataclass(frozen=True)
-class Target:
-    """What a row is to reach. `holds` sees the medians of ours and of the peer, which is empty where there is none."""
-
-    text: str
-    holds: Callable[[Values, Values], bool]
-    needs_peer: bool = False
-
-
-@dataclass(frozen=True)
-class Job:
-    """A child process that measures: `script` in benchmarks/, run by this Python, or by GNU Radio's in gnuradio/."""
-
-    label: str
-    script: str
-    arguments: tuple[str, ...] = ()
-    env: Mapping[str, str] = field(default_factory=dict)
-    cores: int = 1
-    timed: bool = True  # takes --seconds
-    target: Target | None = None  # what ours is to reach beside this peer
-
-    @property
-    def of_gnuradio(self) -> bool:
-        return self.script.startswith("gnuradio/")
-
-
-@dataclass(frozen=True)
-class Case:
-    """Ours and its peers. `kind` says what the numbers are made into, `by` which of them stands in the table.
-
-    There is one row per peer, so a case has at least one.
-    """
-
-    name: str
-    what: str
-    kind: str  # cost, rate, seconds, memory
-    ours: Job
-    peers: tuple[Job, ...] = ()
-    by: str = "cpu"
-    of: str = "samples"
-    target: Target | None = None  # in the row of the first peer
-
-    @property
-    def unit(self) -> str:
-        clock = "CPU " if self.by == "cpu" else ""
-        units = {"cost": f"{clock}us/call", "rate": f"M {self.of}/{clock}s", "seconds": f"{clock}s", "memory": "MiB"}
-        return units[self.kind]
-
-    @property
-    def lower_is_better(self) -> bool:
-        return self.kind != "rate"
-
-
-def figures(kind: str, raw: Mapping[str, Any]) -> dict[str, float]:
-    """What a child measured, in the units of its row; bit error rates and the like go along."""
-    found = {k: float(v) for k, v in raw.items() if isinstance(v, (int, float))}
-    if kind in ("cost", "rate"):
-        for name in ("cpu", "wall"):
-            spent = found[f"{name}_s"]
-            found[name] = 1e6 * spent / found["count"] if kind == "cost" else found["count"] / spent / 1e6
-    elif kind == "seconds":
-        found["cpu"], found["wall"] = found["cpu_s"], found["wall_s"]
-    return found
 
 
 def theory_ber(esn0_db: float) -> float:
@@ -117,14 +51,6 @@ def _calls(kind: str, blocks: int) -> Job:
     return Job(f"GNU Radio, {named}, chain of {blocks}", "gnuradio/calls.py", arguments)
 
 
-def _at_most(limit: float, unit: str, by: str = "cpu") -> Target:
-    return Target(f"<= {limit:g} {unit}", lambda ours, _: ours[by] <= limit)
-
-
-def _times(factor: float, by: str = "cpu") -> Target:
-    return Target(f">= {factor:g}x", lambda ours, peer: ours[by] >= factor * peer[by], needs_peer=True)
-
-
 def _elementwise(cores: int, tuned: bool, target: Target | None = None) -> Job:
     label = f"GNU Radio, {'256 KiB buffers' if tuned else 'defaults'}"
     return Job(label, "gnuradio/elementwise.py", env=TUNED if tuned else {}, cores=cores, target=target)
@@ -135,7 +61,7 @@ def _same_ber(ours: Values, peer: Values) -> bool:
     return all(abs(values["ber"] / want - 1) <= BER_TOLERANCE for values in (ours, peer))
 
 
-def _modem(decision: str, factor: float | None) -> Job:
+def modem_peer(decision: str, factor: float | None) -> Job:
     target = None
     if factor is not None:
         target = Target(
@@ -179,7 +105,7 @@ CASES = (
         "cost",
         _ours("call", "inline"),
         PEER_CALLS,
-        target=_at_most(2, "us"),
+        target=at_most(2, "us"),
     ),
     Case(
         "call-threads",
@@ -187,21 +113,21 @@ CASES = (
         "cost",
         _ours("call", "threads"),
         PEER_CALLS,
-        target=_at_most(10, "us"),
+        target=at_most(10, "us"),
     ),
     Case(
         "elementwise-threads",
         f"{NINE}, threads, one core",
         "rate",
         _ours("elementwise", "threads"),
-        (_elementwise(1, False, _times(1)), _elementwise(1, True)),
+        (_elementwise(1, False, times(1)), _elementwise(1, True)),
     ),
     Case(
         "elementwise-inline",
         f"{NINE}, inline, one core",
         "rate",
         _ours("elementwise", "inline"),
-        (_elementwise(1, False, _times(1)), _elementwise(1, True)),
+        (_elementwise(1, False, times(1)), _elementwise(1, True)),
     ),
     Case(
         "elementwise-short-wires",
@@ -230,7 +156,7 @@ CASES = (
         f"{MODEM}, hard decision, threads, one core",
         "rate",
         _ours("hard", "threads"),
-        (_modem("hard", 10),),
+        (modem_peer("hard", 10),),
         of="symbols",
     ),
     Case(
@@ -238,7 +164,7 @@ CASES = (
         f"{MODEM}, hard decision, inline, one core",
         "rate",
         _ours("hard", "inline"),
-        (_modem("hard", None),),
+        (modem_peer("hard", None),),
         of="symbols",
     ),
     Case(
@@ -246,7 +172,7 @@ CASES = (
         f"{MODEM}, hard decision, threads, malloc keeps memory, one core",
         "rate",
         _ours("hard", "threads", env=KEEP_MEMORY),
-        (_modem("hard", None),),
+        (modem_peer("hard", None),),
         of="symbols",
     ),
     Case(
@@ -254,7 +180,7 @@ CASES = (
         f"{MODEM}, soft decision, threads, one core",
         "rate",
         _ours("soft", "threads"),
-        (_modem("soft", None),),
+        (modem_peer("soft", None),),
         of="symbols",
     ),
     Case(

@@ -1,7 +1,7 @@
 """How a GNU Radio flowgraph is measured: it runs, and the items that one block has read are counted over an interval.
 
 The scripts of this folder run under the Python that has GNU Radio, print one line of JSON
-({"count", "wall_s", "cpu_s", "version", ...}) and need nothing of this project.
+({"count", "wall_s", "cpu_s", "versions", ...}) and need nothing of this project.
 """
 
 import argparse
@@ -57,6 +57,6 @@ def _sleep(cpu_s: float) -> None:
 
 def report(result: dict) -> None:
     """Print the result and leave at once: a flowgraph with Python blocks can hang while it is torn down."""
-    print(json.dumps({**result, "version": gr.version()}))
+    print(json.dumps({**result, "versions": {"gnuradio": gr.version()}}))
     sys.stdout.flush()
     os._exit(0)

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from lgvsc_flow.items import ArrayType, Bits, Received, Symbols, mismatch
+from lgvsc_flow.items import ArrayType, Bits, Checked, Received, Symbols, mismatch
 
-__all__ = ["bits_of", "burst_of", "check_taps", "received_of"]
+__all__ = ["bits_of", "burst_of", "check_taps", "checked_of", "received_of"]
 
+_VERDICTS = ArrayType("Checked.ok", np.dtype(np.bool_), "verdicts")
 _C64, _F32 = np.dtype(np.complex64), np.dtype(np.float32)
 
 
@@ -58,11 +59,16 @@ def received_of(received: Received) -> Received:
 
     Raises:
         ValueError: the symbols are no `Symbols`; gain or noise variance are no numbers, or neither a scalar nor one
-            per symbol.
+            per symbol; there are taps that do not last for the symbols.
     """
+    if not isinstance(received, Received):
+        raise ValueError(f"expected Received, got {type(received).__name__}; a channel makes one of symbols.")
     symbols = burst_of(received.symbols, Symbols)
     gain = _state(received.gain, "gain", _C64, symbols.size)
     noise_variance = _state(received.noise_variance, "noise_variance", _F32, symbols.size)
+    if type(received) is not Received and getattr(received, "taps", None) is not None:
+        found: Any = received
+        check_taps(found.taps, found.hold, found.used, symbols.size)
     if symbols is received.symbols and gain is received.gain and noise_variance is received.noise_variance:
         return received
     return dataclasses.replace(received, symbols=symbols, gain=gain, noise_variance=noise_variance)
@@ -83,10 +89,24 @@ def _state(values: Any, name: str, dtype: np.dtype[Any], n: int) -> np.ndarray:
         return np.require(state.reshape(()) if state.size == 1 else state, dtype, ["C", "A", "W"])
 
 
+def checked_of(checked: Checked) -> Checked:
+    """Checked bits, with arrays as `burst_of` has them.
+
+    Raises:
+        ValueError: see `bits_of`; or the verdicts are no one-dimensional array of bool.
+    """
+    if not isinstance(checked, Checked):
+        raise ValueError(f"expected Checked, got {type(checked).__name__}; CrcCheck makes one of bits.")
+    bits, ok = bits_of(checked.bits), burst_of(checked.ok, _VERDICTS)
+    return checked if bits is checked.bits and ok is checked.ok else dataclasses.replace(checked, bits=bits, ok=ok)
+
+
 def check_taps(taps: np.ndarray, hold: int, used: int, samples: int) -> None:
     """Raise `ValueError` where the taps of a frequency-selective channel are none, or do not last for the samples."""
     if np.ndim(taps) != 2 or np.asarray(taps).dtype.kind not in "fc" or np.shape(taps)[1] < 1:
         raise ValueError(f"taps are complex64 [rows, length], got {np.asarray(taps).dtype} {list(np.shape(taps))}.")
+    if not all(isinstance(value, int | np.integer) for value in (hold, used)):
+        raise ValueError(f"hold and used are numbers of samples, got {hold!r} and {used!r}.")
     if hold < 1 or used < 0 or len(taps) * hold - used < samples:
         raise ValueError(
             f"{len(taps)} rows of taps, each for hold={hold} samples of which used={used} are gone, do not last for "

@@ -61,6 +61,7 @@ class AwgnChannel(Block):
     def work(self, symbols: np.ndarray) -> Received:
         if self._noise is None:
             self._noise = NoiseStream(self.rng)
+        symbols = burst_of(symbols, Symbols)
         self.symbol_count += symbols.size
         variance = noise_variance(self.esn0_db)
         noisy = add_noise(symbols, float(variance), self._noise)

@@ -15,6 +15,7 @@ import numpy as np
 from lgvsc_flow import Block, In, Out, setting
 from lgvsc_flow.blocks.channel.doppler import Fading
 from lgvsc_flow.blocks.given import received_of
+from lgvsc_flow.errors import SettingError
 from lgvsc_flow.items import Received
 from lgvsc_flow.ports import Demand
 
@@ -68,6 +69,14 @@ def image_rejection_db(amplitude_db: float, phase_deg: float) -> float:
     return float("inf") if nu == 0 else float(20 * np.log10(abs(mu) / abs(nu)))
 
 
+def _check(label: str, name: str, frequency_hz: float, sample_rate_hz: float) -> None:
+    if not abs(frequency_hz) <= 1e6 * sample_rate_hz < np.inf:
+        raise SettingError(
+            f"{label}: {name}={frequency_hz:g} at sample_rate_hz={sample_rate_hz:g}; at most a million times the "
+            "sample rate, and both finite. Are both in Hz?"
+        )
+
+
 class CarrierFrequencyOffset(Block):
     """Turn sample i by 2 pi offset_hz i / sample_rate_hz, i from 0 over all bursts of a run.
 
@@ -78,13 +87,14 @@ class CarrierFrequencyOffset(Block):
     received = In(Received, "n", antennas=ONE_ANTENNA, sample_rate="{sample_rate_hz:.10g} Hz")
     turned = Out(Received, "n", sample_rate="{sample_rate_hz:.10g} Hz")
 
-    offset_hz: float = setting(
-        0.0, ge=-1e12, le=1e12, unit="Hz", doc="carrier of the transmitter minus that of the receiver", live=True
-    )
+    offset_hz: float = setting(0.0, unit="Hz", doc="carrier of the transmitter minus that of the receiver", live=True)
     sample_rate_hz: float = setting(15.36e6, gt=0, unit="Hz")
     sample_count: int = dataclasses.field(default=0, init=False)
     _origin: int = dataclasses.field(default=0, init=False)
     _phase: float = dataclasses.field(default=0.0, init=False)
+
+    def validate(self) -> None:
+        _check(self.label, "offset_hz", self.offset_hz, self.sample_rate_hz)
 
     def start(self) -> None:
         self.sample_count, self._origin, self._phase = 0, 0, 0.0
@@ -117,6 +127,9 @@ class PhaseNoise(Block):
 
     linewidth_hz: float = setting(100.0, ge=0, unit="Hz", doc="full width at half power", live=True)
     sample_rate_hz: float = setting(15.36e6, gt=0, unit="Hz")
+
+    def validate(self) -> None:
+        _check(self.label, "linewidth_hz", self.linewidth_hz, self.sample_rate_hz)
 
     def start(self) -> None:
         self._phase = 0.0

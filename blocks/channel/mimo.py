@@ -111,6 +111,8 @@ def separate(received: MimoReceived, method: str = "zf") -> Received:
     """
     if method not in ("zf", "mmse"):
         raise ValueError(f"method is zf or mmse, got {method!r}.")
+    if not isinstance(received, MimoReceived) or not isinstance(received.hold, int | np.integer):
+        raise ValueError(f"expected MimoReceived with a whole number `hold`, got {type(received).__name__}.")
     y, h, noise = burst_of(received.symbols, Symbols), np.asarray(received.gain), np.asarray(received.noise_variance)
     if h.ndim != 3 or h.dtype.kind not in "fc" or min(h.shape[1:]) < 1 or noise.dtype.kind not in "fiu":
         raise ValueError(

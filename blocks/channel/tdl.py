@@ -164,7 +164,7 @@ class TdlChannel(Block):
         if longest > MAX_TAPS:
             raise SettingError(
                 f"{self.label}: delay_spread_s={self.delay_spread_s:g} at sample_rate_hz={self.sample_rate_hz:g} "
-                f"makes {longest:.0f} taps, at most {MAX_TAPS}. Is the delay spread in seconds?"
+                f"makes {longest:.6g} taps, at most {MAX_TAPS}. Is the delay spread in seconds?"
             )
 
     @property

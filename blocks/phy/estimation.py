@@ -89,13 +89,26 @@ def frequency_correlation(subcarriers: int, spacing_hz: float, delay_s: float, s
     """Correlation of subcarriers for an exponential delay profile that begins at `delay_s`, of rms `spread_s`.
 
     E H(f) H*(f') = exp(-j 2 pi (f - f') delay) / (1 + j 2 pi (f - f') spread): complex128 [subcarriers, subcarriers].
+
+    Raises:
+        ValueError: no subcarriers, or NaN or infinite numbers.
     """
+    if subcarriers < 1 or not np.isfinite([spacing_hz * subcarriers * 1e3, delay_s, spread_s]).all():
+        raise ValueError(f"{subcarriers=}, {spacing_hz=}, {delay_s=}, {spread_s=}: one or more, and finite.")
     apart = (np.arange(subcarriers)[:, None] - np.arange(subcarriers)) * spacing_hz
     return np.exp(-2j * np.pi * apart * delay_s) / (1 + 2j * np.pi * apart * spread_s)
 
 
 def time_correlation(symbols: int, symbol_s: float, doppler_hz: float) -> np.ndarray:
-    """Correlation of OFDM symbols for the Jakes spectrum, J0(2 pi f_D (t - t')): float64 [symbols, symbols]."""
+    """Correlation of OFDM symbols for the Jakes spectrum, J0(2 pi f_D (t - t')): float64 [symbols, symbols].
+
+    Raises:
+        ValueError: no symbols, or more than 1000 turns in them.
+    """
+    if symbols < 1 or not 0 <= symbols * symbol_s * doppler_hz <= 1000:
+        raise ValueError(
+            f"{symbols=} of {symbol_s=} with {doppler_hz=}: one symbol or more, of 1000 turns together at most."
+        )
     x = 2 * np.pi * doppler_hz * symbol_s * np.arange(symbols)
     points = max(64, int(2 * x[-1]) + 64)  # the mean of a periodic function: exact to rounding once it resolves cos
     values = np.cos(x[:, None] * np.sin(2 * np.pi * (np.arange(points) + 0.5) / points)).mean(axis=1)
@@ -121,14 +134,21 @@ class ChannelEstimator(OfdmSettings):
     estimated = Out(Received, "frames * frame_symbols")
 
     method: str = setting("ls", choices=("ls", "lmmse"))
-    delay_s: float = setting(0.0, ge=0, unit="s", doc="when the channel begins, as assumed")
-    delay_spread_s: float | None = setting(None, ge=0, unit="s", doc="rms delay spread, as assumed; None: see above")
+    delay_s: float = setting(0.0, ge=0, le=1e3, unit="s", doc="when the channel begins, as assumed")
+    delay_spread_s: float | None = setting(
+        None, ge=0, le=1e3, unit="s", doc="rms delay spread, as assumed; None: see above"
+    )
     doppler_hz: float = setting(0.0, ge=0, unit="Hz", doc="maximum Doppler shift, as assumed; for lmmse")
 
     def validate(self) -> None:
         super().validate()
         if not self.pilot_symbols:
             raise SettingError(f"{self.label}: pilot_symbols=0; without pilots there is nothing to estimate from")
+        turns = self.doppler_hz * (self.fft_size + self.cp) / self.sample_rate_hz
+        if not turns <= 0.5:
+            raise SettingError(
+                f"{self.label}: doppler_hz={self.doppler_hz:g} means {turns:.3g} turns per OFDM symbol, at most 0.5"
+            )
 
     def start(self) -> None:
         self._estimate: Any

@@ -50,7 +50,7 @@ class OfdmSettings(Block):
     fft_size: int = setting(1024, ge=8, le=65536, unit="samples")
     cp: int = setting(72, ge=0, unit="samples", doc="cyclic prefix; at least the channel's longest delay")
     subcarriers: int = setting(600, ge=1, doc="of the fft_size, those around the carrier are used")
-    subcarrier_spacing_hz: float = setting(15e3, gt=0, unit="Hz")
+    subcarrier_spacing_hz: float = setting(15e3, gt=0, le=1e12, unit="Hz")
     slot_symbols: int = setting(14, ge=1, le=1024, unit="OFDM symbols", doc="length of a slot")
     pilot_spacing: int = setting(6, ge=1, unit="subcarriers", doc="from one pilot to the next")
     pilot_symbols: int = setting(2, ge=0, unit="OFDM symbols", doc="of a slot that hold pilots; 0: none")

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from lgvsc_flow import Block, In, Out, setting
+from lgvsc_flow.blocks.given import bits_of, checked_of
 from lgvsc_flow.items import Bits, Checked, Payload
 from lgvsc_flow.varint import read_varint, write_varint
 
@@ -39,8 +40,15 @@ LENGTH_LIMIT = 1 << 28  # of a length in the table
 
 
 def join_streams(streams: Mapping[str, bytes | None]) -> bytes:
-    """One byte string from the streams, the table in front; a stream that is None is marked as not sent."""
-    parts = [streams[name] for name in STREAMS]
+    """One byte string from the streams, the table in front; a stream that is None is marked as not sent.
+
+    Raises:
+        ValueError: a stream is no bytes, or too long.
+    """
+    parts = [streams.get(name) for name in STREAMS]
+    wrong = [part for part in parts if not isinstance(part, bytes | bytearray | None)]
+    if wrong:
+        raise ValueError(f"a stream is bytes, or None where it is not sent; got {type(wrong[0]).__name__}.")
     lengths = [0 if part is None else len(part) + 1 for part in parts]
     if max(lengths) >= LENGTH_LIMIT:
         raise ValueError(f"a stream of {max(lengths) - 1} bytes is too long for a packet table")
@@ -53,7 +61,15 @@ def split_streams(data: np.ndarray, known: np.ndarray) -> dict[str, bytes | None
     Args:
         data: uint8 [n], the byte string.
         known: bool [n], which of its bytes arrived.
+
+    Raises:
+        ValueError: these are no such arrays of one length.
     """
+    if data.dtype != np.uint8 or known.dtype != np.bool_ or data.ndim != 1 or data.shape != known.shape:
+        raise ValueError(
+            f"data is uint8 [n] and known bool [n], got {data.dtype} {list(data.shape)} and {known.dtype} "
+            f"{list(known.shape)}."
+        )
     lost: dict[str, bytes | None] = dict.fromkeys(STREAMS)
     table = data[: data.size if known.all() else int(np.argmin(known))].tobytes()
     lengths, at = [], 0
@@ -79,6 +95,11 @@ def _number(bits: np.ndarray) -> int:
     return int("".join("1" if b else "0" for b in bits), 2)
 
 
+def _check_length(block_bits: int) -> None:
+    if block_bits <= HEADER_BITS:
+        raise ValueError(f"a packet has a header of {HEADER_BITS} bits and more; got block_bits={block_bits}.")
+
+
 def fragment(data: bytes, index: int, block_bits: int) -> np.ndarray:
     """Cut bytes into blocks of `block_bits` bits, each with its header: uint8 [fragments * block_bits].
 
@@ -86,8 +107,9 @@ def fragment(data: bytes, index: int, block_bits: int) -> np.ndarray:
     all-zero block has no valid header).
 
     Raises:
-        ValueError: the bytes take more fragments than a burst can number.
+        ValueError: the bytes take more fragments than a burst can number, or a block has no room behind its header.
     """
+    _check_length(block_bits)
     content = block_bits - HEADER_BITS
     bits = np.unpackbits(np.frombuffer(data, np.uint8))
     count = max(1, -(-bits.size // content))
@@ -106,7 +128,13 @@ def fragment(data: bytes, index: int, block_bits: int) -> np.ndarray:
 
 
 def read_header(block: np.ndarray) -> tuple[int, int, int] | None:
-    """(index modulo 2^12, fragment number, fragment count) of a block, None when it cannot be a header."""
+    """(index modulo 2^12, fragment number, fragment count) of a block, None when it cannot be a header.
+
+    Raises:
+        ValueError: the block is shorter than a header, or its values are no bits.
+    """
+    block = bits_of(block)
+    _check_length(block.size)
     header = _number(block[:HEADER_BITS])
     index, number, count = header >> (2 * NUMBER_BITS), header >> NUMBER_BITS & MAX_FRAGMENTS, header & MAX_FRAGMENTS
     return (index, number, count) if number < count else None
@@ -117,7 +145,14 @@ def gather(checked: Checked, index: int, block_bits: int) -> tuple[np.ndarray, n
 
     Blocks whose CRC failed, whose header is malformed, that belong to another segment, or that disagree on the count
     with the first good one are left out.
+
+    Raises:
+        ValueError: the bits are no whole blocks of this length with a verdict each.
     """
+    _check_length(block_bits)
+    checked = checked_of(checked)
+    if checked.bits.size != checked.ok.size * block_bits:
+        raise ValueError(f"a burst must hold whole packets of block_bits={block_bits}.")
     content = block_bits - HEADER_BITS
     bits = np.zeros(0, np.uint8)
     known = np.zeros(0, bool)
@@ -179,6 +214,7 @@ class Depacketizer(Block):
         self._index = 0
 
     def work(self, checked: Checked) -> tuple[Payload, Payload, Payload]:
+        checked = checked_of(checked)
         if checked.bits.size != checked.ok.size * self.block_bits:
             raise ValueError(f"a burst must hold whole packets of block_bits={self.block_bits}.")
         index, self._index = self._index, self._index + 1

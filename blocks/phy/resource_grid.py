@@ -162,7 +162,7 @@ class ResourceGrid:
         symbols, variance = self._count(received.symbols.size), received.noise_variance.reshape(-1)
         if variance.size == 1:
             return np.full(symbols, variance[0], np.float32)
-        return variance.reshape(symbols, -1)[:, self.cp :].mean(axis=1)
+        return variance.reshape(symbols, self.fft_size + self.cp)[:, self.cp :].mean(axis=1)
 
 
 @lru_cache(maxsize=64)
@@ -184,9 +184,8 @@ def impulse_response(received: Received) -> tuple[np.ndarray, int, int]:
     if taps is None:
         return np.ones((1, 1), np.complex64), max(received.symbols.size, 1), 0
     found: Any = received
-    hold, used = int(found.hold), int(found.used)
-    check_taps(taps, hold, used, received.symbols.size)
-    return np.ascontiguousarray(taps, np.complex64), hold, used
+    check_taps(taps, found.hold, found.used, received.symbols.size)
+    return np.ascontiguousarray(taps, np.complex64), int(found.hold), int(found.used)
 
 
 @njit(nogil=True, cache=True)

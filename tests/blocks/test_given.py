@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from lgvsc_flow.blocks.channel import Dispersed
-from lgvsc_flow.blocks.given import bits_of, burst_of, check_taps, received_of
-from lgvsc_flow.items import Bits, Llrs, Received, Symbols
+from lgvsc_flow.blocks.given import bits_of, burst_of, check_taps, checked_of, received_of
+from lgvsc_flow.items import Bits, Checked, Llrs, Received, Symbols
 
 LLRS = np.arange(7, dtype=np.float32)
 SYMBOLS = np.arange(7, dtype=np.complex64)
@@ -107,6 +107,7 @@ def test_what_is_no_channel_state_is_refused(changes, message):
         (SYMBOLS.reshape(7, 1), 0, 0, "7 rows of taps, each for hold=0 samples of which used=0 are gone"),
         (SYMBOLS.reshape(7, 1), 1, 1, "do not last for 7 samples"),
         (SYMBOLS.reshape(7, 1), 1, -1, "used=-1"),
+        (SYMBOLS.reshape(7, 1), None, 0, "hold and used are numbers of samples, got None and 0"),
     ],
 )
 def test_taps_last_for_the_samples(taps, hold, used, message):
@@ -117,3 +118,18 @@ def test_taps_last_for_the_samples(taps, hold, used, message):
 def test_symbols_may_have_any_layout():
     assert np.array_equal(received_of(Received(np.repeat(SYMBOLS, 2)[::2], GAIN, NOISE)).symbols, SYMBOLS)
     assert burst_of(SYMBOLS, Symbols) is SYMBOLS
+
+
+def test_records_of_other_kinds_are_refused():
+    with pytest.raises(ValueError, match="expected Received, got Checked; a channel makes one of symbols"):
+        received_of(Checked(np.zeros(2, np.uint8), np.ones(1, bool)))
+    with pytest.raises(ValueError, match="expected Checked, got Received; CrcCheck makes one of bits"):
+        checked_of(Received(SYMBOLS, GAIN, NOISE))
+
+
+def test_checked_bits():
+    checked = Checked(np.zeros(4, np.uint8), np.ones(2, bool))
+    assert checked_of(checked) is checked
+    assert checked_of(Checked(np.zeros(8, np.uint8)[::2], np.ones(2, bool))).bits.flags.carray
+    with pytest.raises(ValueError, match=r"Checked.ok is one-dimensional bool, got uint8 of shape \(4,\); convert it"):
+        checked_of(Checked(np.zeros(4, np.uint8), np.zeros(4, np.uint8)))

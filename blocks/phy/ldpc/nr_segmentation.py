@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lgvsc_flow.blocks.given import bits_of
 from lgvsc_flow.blocks.phy.crc import CRCS, append_crc, check_crc
 from lgvsc_flow.blocks.phy.ldpc.nr_code import BASE_GRAPHS, LIFTING_SIZES
 
@@ -100,6 +101,7 @@ def segment(bits: np.ndarray, cut: Segmentation) -> np.ndarray:
     Raises:
         ValueError: the bits are not whole transport blocks, of another dtype, or not 0 and 1.
     """
+    bits = bits_of(bits)
     if bits.size % cut.a:
         raise ValueError(f"a burst must hold whole transport blocks of a={cut.a} bits.")
     filled = append_crc(bits, cut.a, cut.crc)

@@ -14,7 +14,7 @@ from lgvsc_flow.blocks.channel import (
 )
 from lgvsc_flow.blocks.channel.impairments import image_rejection_db, imbalance
 from lgvsc_flow.blocks.phy import QamModulator
-from lgvsc_flow.errors import WiringError
+from lgvsc_flow.errors import SettingError, WiringError
 from lgvsc_flow.items import Received
 from lgvsc_flow.testing import run_block
 
@@ -143,3 +143,12 @@ def test_the_image_behind_a_dispersive_channel():
     assert abs(np.mean(surplus)) < 3.29 * np.std(surplus) / np.sqrt(400)
     for o, r in zip(out, received, strict=True):
         assert o.noise_variance == pytest.approx(0.01 + (1 - abs(mu) ** 2) * r.power, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "sample_rate_hz"),
+    [(CarrierFrequencyOffset, "offset_hz", 1e-7), (PhaseNoise, "linewidth_hz", float("inf"))],
+)
+def test_frequencies_that_no_sample_could_show_are_refused(kind, name, sample_rate_hz):
+    with pytest.raises(SettingError, match=rf"{name}=1 at sample_rate_hz={sample_rate_hz:g}; at most a million times"):
+        kind(**{name: 1.0, "sample_rate_hz": sample_rate_hz})

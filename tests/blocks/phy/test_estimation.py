@@ -153,3 +153,21 @@ def test_errors():
     twice = Received(np.tile(pilots.symbols, 2), np.tile(pilots.gain, 2), np.array(1, np.float32))
     with pytest.raises(BlockError, match=r"1310 data symbols came with 68 pilots; a frame has 1310 and 34"):
         run_block(ChannelEstimator(**SETTINGS), [data], [twice])
+    with pytest.raises(SettingError, match=r"doppler_hz=1e\+06 means .* turns per OFDM symbol, at most 0.5"):
+        ChannelEstimator(**{**SETTINGS, "doppler_hz": 1e6})
+    with pytest.raises(ValueError, match="one symbol or more, of 1000 turns together at most"):
+        time_correlation(14, 1e-3, 1e6)
+    with pytest.raises(ValueError, match="one or more, and finite"):
+        frequency_correlation(12, float("nan"), 0, 0)
+
+
+@pytest.mark.parametrize("method", ["ls", "lmmse"])
+def test_noise_variances_that_are_none_make_erasures(method):
+    _, (data,), (pilots,) = received(AwgnChannel(), 1)
+    for wrong in (-1.0, np.nan):
+        bad = Received(data.symbols, data.gain, np.full(data.symbols.size, wrong, np.float32))
+        (out,) = run_block(ChannelEstimator(method=method, **SETTINGS), [bad], [pilots])
+        assert (out.noise_variance == np.inf).all()
+        bad = Received(pilots.symbols, pilots.gain, np.float32(wrong))
+        (out,) = run_block(ChannelEstimator(method=method, **SETTINGS), [data], [bad])
+        assert (out.noise_variance == np.inf).all()

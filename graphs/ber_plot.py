@@ -20,6 +20,7 @@ __all__ = ["FORMATS", "ber_table", "check_path", "plot_curves"]
 
 FORMATS = (".png", ".svg", ".pdf")
 _NOTE: dict[str, Any] = {"ha": "right", "va": "top", "fontsize": 8, "color": "#555555"}
+_STEPS = [1, 2, 5, 10]  # of ticks
 COLOURS = ("#4477aa", "#ee6677", "#228833", "#aa3377", "#66ccee", "#ccbb44")
 
 
@@ -108,6 +109,7 @@ def plot_curves(
         raise FlowError("there are no points to plot")
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(8, 5.6), layout="constrained")
     FigureCanvasAgg(figure)
@@ -127,8 +129,10 @@ def plot_curves(
     axes.set_yscale("log")
     axes.set_ylim(10 ** np.floor(np.log10(lowest)), 1.3)
     axes.set_xlim(grid[0], grid[-1])
-    axes.set_xlabel("Es/N0, dB")
-    axes.set_ylabel("error rate")
+    axes.set_xlabel("$E_s/N_0$ (dB)")
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=14, steps=_STEPS))
+    blocks = any(p.bler is not None for p in points)
+    axes.set_ylabel("bit error rate (BER), block error rate (BLER)" if blocks else "bit error rate (BER)")
     axes.grid(True, which="major", color="#cccccc", linewidth=0.7)
     axes.grid(True, which="minor", color="#eeeeee", linewidth=0.5)
     _second_axis(axes, curves)
@@ -184,12 +188,15 @@ def _draw(axes: Any, curve: Curve, rate: str, colour: str, marker: str, line: st
 
 
 def _second_axis(axes: Any, curves: Sequence[Curve]) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     shifts = {p.esn0_db - p.ebn0_db if p.ebn0_db is not None else None for c in curves for p in c.points}
     rounded = {None if s is None else round(s, 9) for s in shifts}
     shift = rounded.pop() if len(rounded) == 1 else None
     if shift is not None:
         above = axes.secondary_xaxis("top", functions=(lambda x: x - shift, lambda x: x + shift))
-        above.set_xlabel("Eb/N0, dB")
+        above.set_xlabel("$E_b/N_0$ (dB)")
+        above.xaxis.set_major_locator(MaxNLocator(nbins=14, steps=_STEPS))
 
 
 def _save(figure: Figure, path: Path) -> None:

@@ -27,7 +27,7 @@ from lgvsc_flow.blocks.channel import (
 )
 from lgvsc_flow.blocks.channel.awgn import AwgnChannel
 from lgvsc_flow.blocks.channel.tdl import PROFILES
-from lgvsc_flow.graphs.channels import Channel
+from lgvsc_flow.graphs.channels import OFDM_SYMBOL, Channel
 
 __all__ = ["awgn_ber", "fading_ber", "rician_mgf", "theory"]
 
@@ -83,6 +83,11 @@ def theory(order: int, channel: Channel) -> Callable[[float], float] | None:
     block = channel.block(0.0)
     if channel.impairments or channel.receiver not in (None, "genie"):
         return None
+    inside_ofdm = channel.receiver is not None
+    if inside_ofdm and isinstance(block, GilbertElliottChannel):
+        return None  # a lost sample is a lost OFDM symbol
+    if inside_ofdm and isinstance(block, Rayleigh | RicianChannel) and block.coherence % OFDM_SYMBOL:
+        return None  # the gain changes within OFDM symbols
     k = branches = None
     loss_db = 0.0
     if isinstance(block, GilbertElliottChannel):

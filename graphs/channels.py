@@ -22,6 +22,7 @@ from lgvsc_flow.blocks.channel import (
     RicianChannel,
     TdlChannel,
 )
+from lgvsc_flow.blocks.phy import OfdmModulator
 from lgvsc_flow.graphs.ofdm import ofdm
 from lgvsc_flow.graphs.spec import Parts, SpecError, build, choose, split
 
@@ -44,6 +45,9 @@ IMPAIRMENTS: dict[str, type[Block]] = {
 }
 RECEIVERS = ("genie", "ls", "lmmse")
 ALIASES = {"k_db": "k_factor_db"}
+_SLOT = OfdmModulator()
+OFDM_SLOT = _SLOT.grid.slot_samples
+OFDM_SYMBOL = _SLOT.fft_size + _SLOT.cp
 
 
 @dataclass(frozen=True)
@@ -106,8 +110,8 @@ def channel(text: str) -> Channel:
     A name with settings of its block (`lgvsc-flow blocks RicianChannel` lists them), `k_db` for `k_factor_db`. Behind
     it, joined by `+`, impairments of the receiver. A frequency-selective channel (`tdl-a` to `tdl-e`, a dispersive
     replay) stands inside OFDM of 600 subcarriers 15 kHz apart, and takes `receiver=genie`, `ls` or `lmmse` too; so does
-    a flat one where `receiver` is given. `mimo` takes `method=mmse` or `zf`. A TDL channel without Doppler meets a new
-    realisation in each burst (fading=block).
+    a flat one where `receiver` is given (with `coherence`, in samples then, where it fades). `mimo` takes `method=mmse`
+    or `zf`. A TDL channel without Doppler meets a new realisation in each burst (fading=block).
 
     Raises:
         SpecError: it names none.
@@ -132,6 +136,11 @@ def channel(text: str) -> Channel:
         settings.setdefault("fading", "jakes" if settings.get("doppler_hz") else "block")
     elif receiver is not None and kind is JakesChannel:
         raise SpecError(f"{first.text}: inside OFDM take a TDL channel with doppler_hz")
+    elif receiver is not None and kind in (RayleighChannel, RicianChannel) and "coherence" not in settings:
+        raise SpecError(
+            f"{first.text}: say how long its gain holds, in samples; an OFDM symbol has {OFDM_SYMBOL}, as in "
+            f"{first.name}:receiver={receiver},coherence={OFDM_SLOT}"
+        )
     reserved = ("esn0_db", "profile") if kind is TdlChannel else ("esn0_db",)
     given = replace(first, settings={k: v for k, v in settings.items() if k in first.settings or k in ALIASES.values()})
     block = build(kind, given, settings, reserved)

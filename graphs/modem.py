@@ -28,13 +28,14 @@ from lgvsc_flow.blocks.phy.nr_mcs import REFERENCE_SYMBOLS, NrMcs, transport_blo
 from lgvsc_flow.blocks.phy.qam import ORDERS
 from lgvsc_flow.graphs.channels import Channel, channel as channel_of
 from lgvsc_flow.graphs.codes import Code, code as code_of
-from lgvsc_flow.graphs.spec import SpecError
+from lgvsc_flow.graphs.spec import SpecError, split
 from lgvsc_flow.ports import BoundPort
 
 __all__ = ["Modem", "coded", "uncoded"]
 
 BURST = 16384  # sent bits, roughly: what stays in the cache
 ENDLESS = 2**62
+_NAMED = ("code_rate", "k", "rv")  # settings that the names of codes tell already
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,12 @@ class Modem:
 
     @property
     def name(self) -> str:
-        return f"{self.parsed_code.name}, {self.order}-QAM, {self.channel}"
+        """What tells it from other modems: the code with the settings given, the constellation, the channel."""
+        given = {k: v for k, v in split(self.code).settings.items() if k not in _NAMED}
+        code = self.parsed_code.name + (f" ({', '.join(f'{k}={v}' for k, v in given.items())})" if given else "")
+        demapper = " exact" if self.method == "exact" and self.order > 4 else ""
+        spread = "" if self.interleave is None else (", interleaved" if self.interleave else ", not interleaved")
+        return f"{code}, {self.order}-QAM{demapper}, {self.channel}{spread}"
 
     @property
     def bits_per_symbol(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -53,6 +54,8 @@ def split(text: str) -> Parts:
             raise SpecError(f"{text}: settings are written key=value, key=value; got {item!r}")
         if key in settings:
             raise SpecError(f"{text}: {key} is there twice")
+        if re.fullmatch(r"[-+]?0\d+", value.strip()):
+            raise SpecError(f"{text}: {key}={value} begins with a 0; several numbers have spaces between them")
         try:
             found = plain_yaml(value, text)
         except GraphFileError:

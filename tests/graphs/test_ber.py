@@ -256,7 +256,12 @@ def test_the_plot_is_whole_or_not_there(tmp_path, monkeypatch):
     forms = {"closed form": theory(16, Modem().parsed_channel)}
     figure = plot_curves([curve, curve], tmp_path / "new" / "a.png", closed_forms=forms)
     assert (tmp_path / "new" / "a.png").read_bytes().startswith(b"\x89PNG")
-    assert figure.axes[0].get_yscale() == "log"
+    axes = figure.axes[0]
+    assert axes.get_yscale() == "log"
+    assert axes.get_xlabel() == "$E_s/N_0$ (dB)"
+    assert axes.get_ylabel() == "bit error rate (BER)"
+    assert axes.child_axes[0].get_xlabel() == "$E_b/N_0$ (dB)"
+    assert figure.legends[0].get_texts()[0].get_text() == "closed form"
     plot_curves([curve], tmp_path / "a.svg")
     assert "<svg" in (tmp_path / "a.svg").read_text()
 

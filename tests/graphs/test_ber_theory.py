@@ -67,6 +67,16 @@ def test_which_channels_have_a_closed_form():
         form = theory(16, channel(name))
         assert form is not None, name
         assert 0 < form(10.0) < form(0.0) < 0.5, name
-    for name in ("mimo", "awgn+iq", "tdl-a:receiver=ls", "tdl-a:doppler_hz=50", "tdl-a:delay_spread_s=1e-6"):
+    for name in (
+        "mimo",
+        "awgn+iq",
+        "tdl-a:receiver=ls",
+        "tdl-a:doppler_hz=50",
+        "tdl-a:delay_spread_s=1e-6",
+        "gilbert-elliott:receiver=genie",
+        "rayleigh:receiver=genie,coherence=1000",
+    ):
         assert theory(16, channel(name)) is None, name
+    whole = theory(16, channel("rayleigh:receiver=genie,coherence=2192"))  # two OFDM symbols
+    assert whole(10.0) == theory(16, channel("rayleigh"))(10.0)
     assert theory(4, channel("rician:k_db=60"))(8.0) == pytest.approx(awgn_ber(4, 8.0), rel=1e-3)

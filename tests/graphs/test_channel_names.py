@@ -56,6 +56,11 @@ def test_a_channel_is_built_anew_each_time():
         ("mimo:method=ml", "method is zf or mmse; got 'ml'"),
         ("mimo:method=zf,transmitters=4", "method='zf' separates at most as many streams as antennas"),
         ("mimo+iq", "OFDM and impairments are for one antenna"),
+        (
+            "rayleigh:receiver=ls",
+            "say how long its gain holds, in samples; an OFDM symbol has 1096, as in rayleigh:rec",
+        ),
+        ("rician:coherence=064", "rician:coherence=064: coherence=064 begins with a 0; several numbers have spaces"),
         ("jakes:receiver=ls", "inside OFDM take a TDL channel with doppler_hz"),
         ("replay", "replay: needs path, as in replay:path=..."),
     ],

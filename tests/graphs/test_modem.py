@@ -194,6 +194,28 @@ def test_a_modem_interleaves_what_needs_it():
     assert not interleaves(code="none")
 
 
+def test_names_tell_modems_apart():
+    """They are the legend of a plot."""
+    names = [
+        Modem(**settings).name
+        for settings in (
+            {"code": "wifi:648/1/2"},
+            {"code": "wifi:648/1/2:precision=int8"},
+            {"code": "wifi:648/1/2", "method": "exact"},
+            {"code": "wifi:648/1/2", "interleave": False},
+            {"code": "conv:1/2:k=100"},
+            {"code": "conv:1/2:k=100,termination=tail-biting"},
+        )
+    ]
+    assert len(set(names)) == len(names)
+    assert names[1] == "802.11n n=648 r=1/2 (precision=int8), 16-QAM, awgn"
+    assert names[2:4] == [
+        "802.11n n=648 r=1/2, 16-QAM exact, awgn",
+        "802.11n n=648 r=1/2, 16-QAM, awgn, not interleaved",
+    ]
+    assert names[5] == "convolutional K=7 r=1/2 k=100 (termination=tail-biting), 16-QAM, awgn"
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

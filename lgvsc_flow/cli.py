@@ -10,18 +10,18 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from lgvsc_flow.cli_ber import EXAMPLES, ber
+from lgvsc_flow.cli_compile import EXAMPLES as COMPILE_EXAMPLES, compile_kernels
 from lgvsc_flow.errors import FlowError
-from lgvsc_flow.graph import Graph
-from lgvsc_flow.items import type_name
-from lgvsc_flow.plain import plain_yaml
-from lgvsc_flow.ports import Port
+
+if TYPE_CHECKING:
+    from lgvsc_flow.graph import Graph
+    from lgvsc_flow.ports import Port
 
 __all__ = ["app", "main"]
 
@@ -148,7 +148,7 @@ def run_graph(
     drawing: DrawOption = None,
 ) -> None:
     """Run a graph from a file; print its counters and what its sinks measured."""
-    graph = Graph.load(file, dict(map(_change, change)))
+    graph = _load(file, change)
     if seed is not None:
         graph.seed = seed
     if json_path is not None:
@@ -167,18 +167,21 @@ def run_graph(
 @app.command(epilog="Examples: `lgvsc-flow check link.yaml --set QamModulator.order=64`, `--draw link.svg`")
 def check(file: FileArgument, change: SetOption = [], drawing: DrawOption = None) -> None:  # noqa: B006
     """Check a graph file and its wiring; nothing is run. The drawing shows what is wrong in red."""
-    graph = Graph.load(file, dict(map(_change, change)))
+    graph = _load(file, change)
     _draw(graph, drawing)
     graph.check()
     console.print(f"graph '{graph.name}' is wired rightly: {len(graph.blocks)} blocks, {len(graph.wires())} wires")
 
 
 app.command(epilog=EXAMPLES)(ber)
+app.command("compile", epilog=COMPILE_EXAMPLES)(compile_kernels)
 
 
 @app.command(epilog="Examples: `lgvsc-flow blocks`, `lgvsc-flow blocks QamDemodulator`")
 def blocks(name: Annotated[str | None, typer.Argument(help="one block's name")] = None) -> None:
     """List the installed blocks, or show one: ports, settings, meaning, an example."""
+    from rich.table import Table
+
     from lgvsc_flow.describe import describe_block
     from lgvsc_flow.registry import find_block, home, known_blocks, problems
 
@@ -209,8 +212,16 @@ def blocks(name: Annotated[str | None, typer.Argument(help="one block's name")] 
 
 def _kinds(ports: Sequence[Port]) -> str:
     """Item types with their number: `3 Payload, Bits`."""
+    from lgvsc_flow.items import type_name
+
     counts = Counter(type_name(p.kind) for p in ports)
     return ", ".join(f"{count} {kind}" if count > 1 else kind for kind, count in counts.items())
+
+
+def _load(file: Path, changes: Sequence[str]) -> Graph:
+    from lgvsc_flow.graph import Graph
+
+    return Graph.load(file, dict(map(_change, changes)))
 
 
 def _draw(graph: Graph, path: Path | None) -> None:
@@ -250,10 +261,14 @@ def _change(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals or "." not in key:
         raise FlowError(f"--set takes Block.setting=value, got {text!r}")
+    from lgvsc_flow.plain import plain_yaml
+
     return key, plain_yaml(value, f"--set {text}")
 
 
 def _show(data: dict[str, Any], out: Path) -> None:
+    from rich.table import Table
+
     table = Table(title=f"{data['scheme']} over {data['channel']['name']} at {data['channel']['esn0_db']:g} dB")
     for column in ("stream", "channel symbols", "CBR"):
         table.add_column(column, justify="left" if column == "stream" else "right")

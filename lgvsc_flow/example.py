@@ -18,7 +18,7 @@ from lgvsc_flow.ports import BoundPort, In, Out
 from lgvsc_flow.registry import home, known_blocks
 from lgvsc_flow.shapes import ShapeError, evaluate, names
 
-__all__ = ["example"]
+__all__ = ["example", "example_graph"]
 
 BURST = 4096  # about the size of a source's burst
 LIMIT = 2**20
@@ -29,16 +29,31 @@ Way = list[tuple[Kind, Out]]
 
 def example(kind: Kind) -> str:
     """Python code with the block in a graph that passes `check`; where none is found, the lines that build it alone."""
+    found = _found(kind)
+    if found is not None:
+        plan, size = found
+        return plan.code(size)
+    build = f"{_snake(kind)} = {kind.__name__}({_arguments(_required(kind, {}))})"
+    return f"from {home(kind)} import {kind.__name__}\n\n{build}"
+
+
+def example_graph(kind: Kind) -> Graph | None:
+    """The graph of the example, None where there is none."""
+    found = _found(kind)
+    return None if found is None else found[0].graph(found[1])
+
+
+def _found(kind: Kind) -> tuple[_Plan, int] | None:
+    """A plan that passes `check`, and the size of its bursts."""
     for plan in _plans(kind):
         for unit in (8, 24):  # bits of a symbol, of most constellations
             try:
                 size = plan.fitting(unit)
                 if not problems(plan.graph(size)):
-                    return plan.code(size)
+                    return plan, size
             except (FlowError, TypeError, ValueError):
                 pass  # another plan, or another size, may do
-    build = f"{_snake(kind)} = {kind.__name__}({_arguments(_required(kind, {}))})"
-    return f"from {home(kind)} import {kind.__name__}\n\n{build}"
+    return None
 
 
 @dataclasses.dataclass

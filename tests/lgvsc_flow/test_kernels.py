@@ -211,7 +211,8 @@ def test_processes_that_compile_at_the_same_time(source, tmp_path):
         "import sys; sys.path.insert(0, sys.argv[1]); import source; n = int(sys.argv[2])\n"
         "assert [source.scaled(i)(10) for i in (n, n + 1)] == [10 * n, 10 * n + 10]\n"
         "assert source.scaled(n)(1.5) == 1.5 * n and source.double(n) == 2 * n\n"
-        "print(sum(sum(d.stats.cache_misses.values()) for d in (source.double, source.scaled(n), source.scaled(n + 1))))"
+        "used = source.double, source.scaled(n), source.scaled(n + 1)\n"
+        "print(sum(sum(d.stats.cache_misses.values()) for d in used))"
     )
     environment = {"NUMBA_CACHE_DIR": str(tmp_path / "kept"), "PATH": "", "HOME": str(tmp_path)}
     environment["PYTHONPATH"] = str(Path(kernels.__file__).parents[1])

@@ -1,9 +1,16 @@
 """Codes by name."""
 
+from pathlib import Path
+
 import pytest
 
+from lgvsc_flow.blocks.phy.ldpc.alist import format_alist, write_alist
+from lgvsc_flow.blocks.phy.ldpc.user_blocks import EXAMPLE
+from lgvsc_flow.blocks.phy.ldpc.user_code import user_code
 from lgvsc_flow.errors import FlowError
+from lgvsc_flow.graphs.ber import ber_curve, errors
 from lgvsc_flow.graphs.codes import code
+from lgvsc_flow.graphs.modem import Modem
 
 
 @pytest.mark.parametrize(
@@ -29,6 +36,58 @@ def test_settings_go_to_the_end_that_has_them():
     (encoder,), (decoder,) = found.encoder(), found.decoder()
     assert (encoder.rv, encoder.order, decoder.rv, decoder.max_iterations) == (2, 16, 2, 7)
     assert found.decoder()[0] is not decoder
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """Two files in the current folder, with capitals in their names; the code's parameters are (64, 128)."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "Folder").mkdir()
+    (tmp_path / "Folder" / "My.qc").write_text(EXAMPLE.replace(";", "\n"))
+    write_alist("My.alist", user_code(EXAMPLE).encoder.matrix)
+
+
+def test_a_code_of_the_users_own(own):
+    table, listed = code("ldpc:Folder/My.qc"), code(" LDPC: My.alist :max_iterations=7,precision=int8,information=last")
+    assert (table.k, table.n, listed.k, listed.n) == (64, 128, 64, 128)
+    assert table.name == f"My, {user_code(EXAMPLE).format}"
+    assert listed.name == f"My, {user_code(EXAMPLE, 'last').format}" != table.name
+    (encoder,), (decoder,) = listed.encoder(), listed.decoder()
+    assert encoder.settings == {"matrix": "My.alist", "information": "last"}
+    assert (decoder.matrix, decoder.max_iterations, decoder.precision) == ("My.alist", 7, "int8")
+    assert table.coded
+    assert table.interleaved
+
+
+def test_a_curve_of_the_users_own_code_is_that_of_the_table(own):
+    """The name has the digest of the matrix: another matrix in a file of that name makes another curve."""
+    stop = errors(10, max_bits=1e5)
+    curves = [ber_curve(Modem(code=f"ldpc:{file}", order=4), [2.0], stop=stop) for file in ("My.alist", "Folder/My.qc")]
+    assert curves[0].points == curves[1].points
+    assert curves[0].points[0].block_errors >= 10
+    text = Path("My.alist").read_text()
+    Path("My.alist").write_text(format_alist(user_code(EXAMPLE.replace("15 8", "15 9")).encoder.matrix))
+    assert Path("My.alist").read_text() != text
+    assert code("ldpc:My.alist").name != code("ldpc:Folder/My.qc").name
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("ldpc:", "ldpc:: write the file of the parity-check matrix, as in ldpc:my.alist or ldpc:my.qc"),
+        ("ldpc:precision=int8", "write the file of the parity-check matrix, as in ldpc:my.alist or ldpc:my.qc"),
+        ("ldpc:None.alist", "UserLdpcDecoder.matrix: 'None.alist' cannot be read: No such file or directory"),
+        ("ldpc:My.alist:matrix=1", "ldpc:My.alist:matrix=1: matrix is set twice, leave it out of the settings"),
+        ("ldpc:My.alist:precison=int8", "no setting 'precison' (did you mean precision?)"),
+        ("ldpc:wrong", "'wrong', line 1: there are 1 numbers; expected the numbers of columns and rows (alist), and z"),
+    ],
+)
+def test_a_file_that_makes_no_code(own, text, message):
+    Path("wrong").write_text("7")
+    with pytest.raises(FlowError) as caught:
+        code(text)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

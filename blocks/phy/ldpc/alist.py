@@ -147,18 +147,14 @@ def _spread(weights: list[int]) -> np.ndarray:
 
 def _compare(by_column: np.ndarray, by_row: np.ndarray, n: int, column_lines: list[int], row_lines: list[int]) -> None:
     """Ones of both parts, as row * n + column."""
-    for mine, theirs, first in ((by_row, by_column, "row"), (by_column, by_row, "column")):
+    for mine, theirs, in_rows in ((by_row, by_column, True), (by_column, by_row, False)):
         alone = np.setdiff1d(mine, theirs)
         if alone.size:
             row, column = divmod(int(alone[0]), n)
-            texts = {
-                "row": (f"row {row + 1} (line {row_lines[row]})", column + 1),
-                "column": (f"column {column + 1} (line {column_lines[column]})", row + 1),
-            }
-            second = "column" if first == "row" else "row"
+            ends = [(f"row {row + 1}", row_lines[row]), (f"column {column + 1}", column_lines[column])]
+            (first, line), (second, other) = ends if in_rows else ends[::-1]
             raise MatrixError(
-                f"line {(row_lines[row] if first == 'row' else column_lines[column])}: {texts[first][0]} lists "
-                f"{second} {texts[first][1]}, but {texts[second][0]} does not list {first} {texts[second][1]}; "
+                f"line {line}: {first} lists {second}, but {second} (line {other}) does not list {first}; "
                 "expected the same ones in both parts"
             )
 

@@ -21,8 +21,8 @@ from lgvsc_flow.blocks.phy.ldpc.parity_check import MatrixError, ParityCheck
 
 __all__ = ["MAX_GAP", "Encoder", "encode_general", "encoder_of"]
 
-MAX_GAP = 8192  # bits that are solved for by a dense matrix; takes seconds, and the square of it per word
-MAX_DENSE_BYTES = 2**28
+MAX_GAP = 8192  # bits that a dense matrix solves for: seconds once, and the square of it for each word
+MAX_DENSE = 2**27  # bits of the search for parity bits elsewhere, a byte each
 WIDTH = 8  # 64-bit words side by side: 512 codewords at once
 
 
@@ -133,7 +133,7 @@ def _completed(
     `shares` (packed, [rows, rest]) are sums of rows of the matrix in which no open bit is left.
     """
     count = shares.shape[0]
-    if others.size * count > 8 * MAX_DENSE_BYTES:
+    if others.size * count > MAX_DENSE:
         raise MatrixError(
             f"{count} parity bits are not at the end of the word where the others are, more than can be found among "
             f"n={matrix.n}. Put the parity bits at one end"

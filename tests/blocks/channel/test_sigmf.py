@@ -1,4 +1,7 @@
 import json
+import os
+import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -42,6 +45,31 @@ def test_the_sigmf_package_accepts_and_reads_what_is_written(tmp_path):
     marks = [(a["core:sample_start"], a["core:sample_count"], a["core:label"]) for a in recording.get_annotations()]
     assert marks == [(0, 100, "slot 0"), (100, 0, "slot 1"), (100, 37, "slot 2")]
     assert (tmp_path / "a.sigmf-data").read_bytes() == np.concatenate(bursts).tobytes()
+
+
+READ = """
+import sys
+from gnuradio import blocks, gr
+graph, sink = gr.top_block(), blocks.vector_sink_c()
+graph.connect(blocks.file_source(gr.sizeof_gr_complex, sys.argv[1]), sink)
+graph.run()
+print(*[f"{x.real.hex()} {x.imag.hex()}" for x in sink.data()])
+"""
+
+
+def test_gnu_radio_reads_what_is_written(tmp_path):
+    python = os.environ.get("GNURADIO_PYTHON", "/usr/bin/python3")
+    if (
+        not Path(python).exists()
+        or subprocess.run([python, "-c", "from gnuradio import gr"], capture_output=True).returncode
+    ):
+        pytest.skip("GNU Radio is not installed")
+    samples = signal(300)
+    write(tmp_path / "a", [samples[:200], samples[200:]])
+    data = str(tmp_path / "a.sigmf-data")
+    done = subprocess.run([python, "-c", READ, data], capture_output=True, text=True, check=True)
+    read = np.array([float.fromhex(x) for x in done.stdout.split()])
+    assert np.array_equal(read, samples.view(np.float32).astype(float))
 
 
 def test_what_the_sigmf_package_writes_is_read(tmp_path):

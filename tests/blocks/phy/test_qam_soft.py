@@ -77,17 +77,17 @@ def test_the_largest_and_the_smallest_numbers(order, method):
     assert (far[1, :2] == LLR_MAX).all()
 
 
-@pytest.mark.parametrize("order", [16, 64])
-def test_exact_llrs_against_commpy(order):
+@pytest.mark.parametrize(("order", "n"), [(4, 60), (16, 60), (64, 30), (256, 8), (1024, 2)])
+def test_exact_llrs_against_commpy(order, n):
     """scikit-commpy sums over all points of the constellation that it is given; its LLR is ln P(1)/P(0)."""
     modulation = pytest.importorskip("commpy.modulation")
     m = order.bit_length() - 1
     modem = modulation.Modem(constellation(order).astype(complex), reorder_as_gray=False)
     rng = np.random.default_rng(7)
-    y = rng.normal(size=60) + 1j * rng.normal(size=60)
+    y = rng.normal(size=n) + 1j * rng.normal(size=n)
     theirs = modem.demodulate(y, "soft", noise_var=0.3)
     ours = demodulate(received(y, 1, 0.3), order, "exact")
-    assert theirs.size == ours.size == 60 * m
+    assert theirs.size == ours.size == n * m
     assert np.allclose(-theirs, ours, rtol=1e-3, atol=1e-3)
 
 

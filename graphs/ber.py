@@ -20,6 +20,7 @@ import numpy as np
 from lgvsc_flow import Block, Graph, In, setting
 from lgvsc_flow.blocks.metrics import BerMeter
 from lgvsc_flow.blocks.metrics.errors import wilson_interval
+from lgvsc_flow.blocks.phy.ldpc.nr_blocks import DecodedBlocks, NrLdpcDecoder
 from lgvsc_flow.errors import FlowError
 from lgvsc_flow.graphs.ber_file import Curve, Point, append_point, open_curve
 from lgvsc_flow.items import Bits
@@ -166,6 +167,21 @@ class ErrorCount(Block):
         return "max_blocks" if rule.max_blocks is not None and self.blocks >= rule.max_blocks else ""
 
 
+class HarqErrorCount(ErrorCount):
+    """And how many transmissions the transport blocks took."""
+
+    checked = In(DecodedBlocks, "n")
+
+    def start(self) -> None:
+        super().start()
+        self.transmissions = 0
+
+    def work(self, sent: np.ndarray, received: np.ndarray, checked: DecodedBlocks) -> None:  # type: ignore[override]
+        if not self.stopped_by:
+            self.transmissions += int(checked.transmissions.sum())
+        super().work(sent, received)
+
+
 def ber_curve(
     make_graph: Callable[[float], Graph],
     esn0_db: Iterable[float],
@@ -243,12 +259,17 @@ def _measure(
         meter = graph.find(BerMeter)
     except KeyError:
         raise FlowError(f"graph '{graph.name}': an error rate curve takes a graph with one BerMeter") from None
-    count = ErrorCount(block_bits=settings["block_bits"], stop_rule=stop)
+    block_bits, efficiency = settings["block_bits"], settings["information_bits_per_symbol"]
+    decoders = [b for b in graph.blocks if isinstance(b, NrLdpcDecoder) and len(b.rvs) > 1 and b.a == block_bits]
+    kind = HarqErrorCount if len(decoders) == 1 else ErrorCount
+    count = kind(block_bits=block_bits, stop_rule=stop)
     ends = {taker.port.name: sender for sender, taker in graph.wires() if taker.block is meter}
     if set(ends) != {"sent", "received"}:
         graph.check()
     graph.connect(ends["sent"], count.sent)
     graph.connect(ends["received"], count.received)
+    if isinstance(count, HarqErrorCount):
+        graph.connect(decoders[0].checked, count.checked)
 
     def ending() -> bool:
         if show is not None:
@@ -258,12 +279,18 @@ def _measure(
     graph.run(engine=engine, capacity=CAPACITY, until=ending)
     if not count.bursts:
         raise FlowError(f"graph '{graph.name}' sent nothing at {esn0_db:g} dB; there is nothing to count")
-    confidence, efficiency = settings["confidence"], settings["information_bits_per_symbol"]
+    confidence = settings["confidence"]
     low, high = clustered_interval(count.bit_errors, count.bits, count.bursts, count.bit_squares, confidence)
     blocks: tuple[float | None, ...] = (None, None, None)
     if count.blocks:
         interval = clustered_interval(count.block_errors, count.blocks, count.bursts, count.block_squares, confidence)
         blocks = (count.block_errors / count.blocks, *interval)
+    transmissions = throughput = None
+    if isinstance(count, HarqErrorCount):
+        transmissions = count.transmissions / count.blocks
+        if efficiency is not None:
+            efficiency *= len(decoders[0].rvs) / transmissions
+            throughput = efficiency * (1 - count.block_errors / count.blocks)
     return Point(
         esn0_db=esn0_db,
         ebn0_db=None if efficiency is None else esn0_db - 10 * math.log10(efficiency),
@@ -280,6 +307,8 @@ def _measure(
         bursts=count.bursts,
         stopped_by=count.stopped_by or "source",
         seed=graph.seed,
+        transmissions=transmissions,
+        throughput=throughput,
     )
 
 

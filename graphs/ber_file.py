@@ -20,7 +20,8 @@ class Point:
     """One point: counts, rates with their intervals, and why it ended (`errors`, `max_bits`, `max_blocks`, `source`).
 
     `blocks`, `bler` and their like are None where bits are in no blocks; `ebn0_db` where the information bits per
-    symbol are not known.
+    symbol are not known. With hybrid ARQ, `transmissions` is the mean number of them that a block took, and
+    `throughput` what came through whole: information bits per symbol sent.
     """
 
     esn0_db: float
@@ -38,6 +39,8 @@ class Point:
     bursts: int
     stopped_by: str
     seed: int
+    transmissions: float | None = None
+    throughput: float | None = None
 
 
 @dataclass(frozen=True)

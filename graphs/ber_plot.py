@@ -27,23 +27,27 @@ COLOURS = ("#4477aa", "#ee6677", "#228833", "#aa3377", "#66ccee", "#ccbb44")
 def ber_table(curve: Curve) -> Table:
     """The points as a rich table of 80 columns: rates with their intervals, and the counts behind them.
 
-    A star marks what did not end by its errors: fewer were seen than asked for.
+    A star marks what did not end by its errors: fewer were seen than asked for. With hybrid ARQ the transmissions per
+    block and the throughput take the place of the interval of the BER.
     """
     from rich import box
     from rich.table import Table
 
     blocks = any(p.bler is not None for p in curve.points)
+    harq = any(p.transmissions is not None for p in curve.points)
     note = "*: ended before there were enough errors" if any(p.stopped_by != "errors" for p in curve.points) else None
     share = f"{100 * curve.settings.get('confidence', 0.95):g} %"
     table = Table(title=curve.name, caption=note, box=box.SIMPLE, padding=(0, 1, 0, 0))
-    columns = ["Es/N0\ndB", "Eb/N0\ndB", "BER", share]
+    columns = ["Es/N0\ndB", "Eb/N0\ndB", "BER"]
+    columns += [] if harq else [share]
     columns += ["BLER", share, "blocks"] if blocks else ["bits"]
+    columns += ["mean\nsent", "bits/\nsymbol"] if harq else []
     for column in columns:
         table.add_column(column, justify="right", no_wrap=True)
     for p in curve.points:
         star = "" if p.stopped_by == "errors" else "*"
-        row = [f"{p.esn0_db:g}", "-" if p.ebn0_db is None else f"{p.ebn0_db:.2f}"]
-        row += [_rate(p.ber, 2), f"{_rate(p.ber_low)}..{_rate(p.ber_high)}"]
+        row = [f"{p.esn0_db:g}", "-" if p.ebn0_db is None else f"{p.ebn0_db:.2f}", _rate(p.ber, 2)]
+        row += [] if harq else [f"{_rate(p.ber_low)}..{_rate(p.ber_high)}"]
         if p.bler is not None:
             row += [
                 _rate(p.bler, 2),
@@ -52,6 +56,9 @@ def ber_table(curve: Curve) -> Table:
             ]
         else:
             row.append(f"{p.bit_errors:,}/{p.bits:,}{star}")
+        if harq:
+            row.append("-" if p.transmissions is None else f"{p.transmissions:.2f}")
+            row.append("-" if p.throughput is None else f"{p.throughput:.3f}")
         table.add_row(*row)
     return table
 
@@ -92,6 +99,8 @@ def plot_curves(
 
     A rate of which no error was seen is drawn as an arrow from its upper bound.
 
+    Where a curve is one of hybrid ARQ, a second plot below shows the throughput of all coded ones.
+
     Where there are closed forms, the first curve is drawn as points only if it is uncoded: the line is the theory.
 
     Args:
@@ -111,9 +120,10 @@ def plot_curves(
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    figure = Figure(figsize=(8, 5.6), layout="constrained")
+    harq = any(p.throughput is not None for p in points)
+    figure = Figure(figsize=(8, 8 if harq else 5.6), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
+    axes, *below = figure.subplots(1 + harq, 1, sharex=True, height_ratios=(5, 3)[: 1 + harq], squeeze=False)[:, 0]
     low, high = min(p.esn0_db for p in points), max(p.esn0_db for p in points)
     lowest = min(_floor(p) for p in points)
     grid = np.linspace(low - 0.3, high + 0.3, 300) if high > low else np.linspace(low - 1, low + 1, 300)
@@ -129,7 +139,9 @@ def plot_curves(
     axes.set_yscale("log")
     axes.set_ylim(10 ** np.floor(np.log10(lowest)), 1.3)
     axes.set_xlim(grid[0], grid[-1])
-    axes.set_xlabel("$E_s/N_0$ (dB)")
+    for lower in below:
+        _throughput(lower, curves)
+    (below[0] if below else axes).set_xlabel("$E_s/N_0$ (dB)")
     axes.xaxis.set_major_locator(MaxNLocator(nbins=14, steps=_STEPS))
     blocks = any(p.bler is not None for p in points)
     axes.set_ylabel("bit error rate (BER), block error rate (BLER)" if blocks else "bit error rate (BER)")
@@ -185,6 +197,28 @@ def _draw(axes: Any, curve: Curve, rate: str, colour: str, marker: str, line: st
             marker="_",
             linestyle="none",
         )
+
+
+def _throughput(axes: Any, curves: Sequence[Curve]) -> None:
+    for i, curve in enumerate(curves):
+        efficiency = curve.settings.get("information_bits_per_symbol")
+        rates = [(p.esn0_db, _delivered(p, efficiency)) for p in curve.points]
+        rates = [(x, y) for x, y in rates if y is not None]
+        if rates:
+            axes.plot(
+                *zip(*rates, strict=True), color=COLOURS[i % len(COLOURS)], marker="o", markersize=4, linewidth=1.2
+            )
+    axes.set_ylim(bottom=0)
+    axes.set_ylabel("throughput (bits per symbol)")
+    axes.grid(True, which="major", color="#cccccc", linewidth=0.7)
+    axes.set_axisbelow(True)
+
+
+def _delivered(p: Point, efficiency: float | None) -> float | None:
+    """Information bits per symbol in whole blocks."""
+    if p.throughput is not None or efficiency is None or p.bler is None:
+        return p.throughput
+    return efficiency * (1 - p.bler)
 
 
 def _second_axis(axes: Any, curves: Sequence[Curve]) -> None:

@@ -9,7 +9,7 @@ from lgvsc_flow import Graph
 from lgvsc_flow.blocks.channel import AwgnChannel
 from lgvsc_flow.blocks.metrics import BerMeter
 from lgvsc_flow.blocks.metrics.errors import wilson_interval
-from lgvsc_flow.blocks.phy import QamDecision, QamModulator, RandomBits
+from lgvsc_flow.blocks.phy import NrLdpcDecoder, QamDecision, QamModulator, RandomBits
 from lgvsc_flow.blocks.phy.nr_mcs import best_mcs
 from lgvsc_flow.errors import FlowError
 from lgvsc_flow.graphs.ber import CHUNK, ber_curve, clustered_interval, errors, worth
@@ -249,6 +249,36 @@ def test_the_table_fits_a_terminal():
     assert "…" not in text
     assert "64/64" in text
     assert "*: ended before there were enough errors" in text
+
+
+def test_hybrid_arq_counts_transmissions(tmp_path):
+    """Against what the decoder itself says of the same bursts; throughput and Eb/N0 are those of what was sent."""
+    modem, stop = Modem(code="nr:256/320:rv=0 2 3 1", order=4, channel="awgn", **SMALL), errors(30, max_blocks=150)
+    curve = ber_curve(modem, [-9, 0, 10], stop=stop, seed=3, out=tmp_path / "a.jsonl")
+    assert load_curve(tmp_path / "a.jsonl") == curve
+    assert ber_curve(modem, [-9, 0, 10], stop=stop, seed=3, engine="inline") == curve
+    bad, middle, good = curve.points
+    graph = modem(middle.esn0_db, count=middle.bursts)
+    graph.seed = middle.seed
+    probe = graph.probe(graph.find(NrLdpcDecoder).checked)
+    graph.run(engine="inline")
+    taken = np.concatenate([item.transmissions for item in probe.items])
+    assert taken.size == middle.blocks
+    assert middle.transmissions == taken.mean()
+    assert 1 < taken.mean() < 4
+    assert (bad.transmissions, bad.throughput) == (4, 0)
+    assert (good.transmissions, good.throughput) == (1, 2 * 256 / 320)
+    assert middle.throughput == pytest.approx((1 - middle.bler) * 2 * 256 / 320 / taken.mean())
+    assert good.ebn0_db == pytest.approx(10 - 10 * np.log10(2 * 256 / 320))
+    assert bad.ebn0_db == pytest.approx(-9 - 10 * np.log10(2 * 256 / 320 / 4))
+    once = ber_curve(Modem(code="nr:256/320", order=4, **SMALL), [0], stop=stop)
+    assert once.points[0].transmissions is once.points[0].throughput is None
+    assert [column.header for column in ber_table(curve).columns][-2:] == ["mean\nsent", "bits/\nsymbol"]
+    figure = plot_curves([curve, once])
+    assert [axes.get_ylabel() for axes in figure.axes][1:] == ["throughput (bits per symbol)"]
+    first, second = figure.axes[1].lines
+    assert first.get_ydata().tolist() == [p.throughput for p in curve.points]
+    assert second.get_ydata().tolist() == [2 * 256 / 320 * (1 - once.points[0].bler)]
 
 
 def test_the_plot_is_whole_or_not_there(tmp_path, monkeypatch):

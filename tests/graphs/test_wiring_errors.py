@@ -21,7 +21,7 @@ def test_types_and_constellations_in_one_message():
     assert str(caught.value) == (
         "graph 'link' has 2 problems:\n"
         "  1. QamDemodulator.llrs -> BerMeter.received: sends Llrs, takes Bits. "
-        "Blocks that turn Llrs into Bits: HardDecision, LdpcDecoder, ViterbiDecoder.\n"
+        "Blocks that turn Llrs into Bits: HardDecision, LdpcDecoder, UserLdpcDecoder, ViterbiDecoder.\n"
         "  2. AwgnChannel.received -> QamDemodulator.received: constellation is 16-QAM (set by QamModulator.order=16), "
         "QamDemodulator takes 64-QAM (order=64)."
     )

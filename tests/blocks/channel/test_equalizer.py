@@ -27,7 +27,10 @@ def test_zero_forcing():
 
 
 def test_mmse_has_the_least_error_and_states_its_bias():
-    """The error of a linear estimate y w is least at w = h* / (|h|^2 + N0), and then N0 / (|h|^2 + N0) on average."""
+    """The error of a linear estimate y w is least at w = h* / (|h|^2 + N0), and then N0 / (|h|^2 + N0) on average.
+
+    The means of 200,000 squares are within 2 %, which is more than five times their spread (99.9999 %).
+    """
     x, received = faded(200_000)
     zf, mmse = (run_block(Equalizer(method=m), [received])[0] for m in ("zf", "mmse"))
     error = np.mean(np.abs(mmse.symbols - x) ** 2)

@@ -22,6 +22,7 @@ def test_gains_are_complex_gaussian_and_constant_in_blocks():
 
 
 def test_the_stated_gain_is_the_true_one():
+    """What is left is Gaussian noise of the stated variance: 99.9 % each."""
     symbols = np.exp(1j * np.arange(50_000)).astype(np.complex64)
     (received,) = run_block(RayleighChannel(esn0_db=7.0, coherence=64), [symbols], seed=3)
     noise = received.symbols - received.gain * symbols

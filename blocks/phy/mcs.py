@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 from lgvsc_flow.blocks.phy.crc import CRCS
@@ -84,7 +85,12 @@ def choose_mcs(esn0_db: float, *, margin_db: float = 2.5, fading: bool = False) 
     With `fading` the thresholds over block Rayleigh fading count, which hold where the bits are interleaved. The
     margin keeps the digital link alive until after the analog one has lost its picture: over AWGN, 2.5 dB above the
     threshold none of 120,000 blocks was lost, with any of the four schemes tried.
+
+    Raises:
+        ValueError: Es/N0 or margin are NaN.
     """
+    if math.isnan(esn0_db - margin_db):
+        raise ValueError(f"an Es/N0 and a margin in dB choose the scheme; got {esn0_db} and {margin_db}")
 
     def threshold(mcs: Mcs) -> float:
         return mcs.fading_threshold_db if fading else mcs.threshold_db

@@ -145,8 +145,10 @@ def best_mcs(esn0_db: float, target_bler: float = 0.1, *, table: int = 1, margin
     Where none is, it is the most robust scheme of the table. The thresholds are those of AWGN.
 
     Raises:
-        ValueError: there is no such table, or the block error rate is not from 0.01 to 0.1.
+        ValueError: there is no such table, the block error rate is not from 0.01 to 0.1, or Es/N0 or margin are NaN.
     """
+    if math.isnan(esn0_db - margin_db):
+        raise ValueError(f"an Es/N0 and a margin in dB choose the scheme; got {esn0_db} and {margin_db}")
     if table not in NR_MCS_TABLES:
         raise ValueError(f"NR has MCS tables {', '.join(map(str, NR_MCS_TABLES))}; got {table}")
     schemes = NR_MCS_TABLES[table]

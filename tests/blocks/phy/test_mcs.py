@@ -31,6 +31,11 @@ def test_the_table_is_a_frontier():
         assert less.efficiency < more.efficiency
 
 
+def test_no_number_chooses_nothing():
+    with pytest.raises(ValueError, match=r"choose the scheme; got nan and 2\.5"):
+        choose_mcs(float("nan"))
+
+
 def test_more_margin_is_more_robust():
     assert choose_mcs(10, margin_db=6).threshold_db <= 4
     assert choose_mcs(10, margin_db=0).threshold_db <= 10

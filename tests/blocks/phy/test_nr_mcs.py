@@ -151,5 +151,7 @@ def test_messages():
         best_mcs(10, table=5)
     with pytest.raises(ValueError, match=r"from 0\.01 to 0\.1; got 0\.001"):
         best_mcs(10, 0.001)
+    with pytest.raises(ValueError, match=r"choose the scheme; got nan and 0\.0"):
+        best_mcs(math.nan)
     with pytest.raises(ValueError, match="at least one symbol and one layer; got 0 and 1"):
         transport_block_size(0, NR_MCS_TABLES[1][0])

@@ -69,7 +69,9 @@ def encoder_of(matrix: ParityCheck, front: bool = True) -> Encoder:
     is_open[order[:m]] = True
     down = matrix.transposed()
     steps, solved, parked = peel(matrix.starts, matrix.columns, down.starts, down.columns, is_open)
-    rest = np.setdiff1d(np.arange(m, dtype=np.int32), steps)
+    is_rest = np.ones(m, np.bool_)
+    is_rest[steps] = False
+    rest = np.flatnonzero(is_rest).astype(np.int32)
     if max(parked.size, rest.size) > MAX_GAP:
         raise MatrixError(
             f"{max(parked.size, rest.size)} of the {m} checks cannot be solved one after the other, at most {MAX_GAP} "

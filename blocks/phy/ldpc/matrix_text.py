@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from lgvsc_flow.blocks.phy.ldpc.parity_check import MatrixError
+from lgvsc_flow.blocks.phy.ldpc.parity_check import MAX_BITS, MatrixError
 
 __all__ = ["MAX_BYTES", "Lines", "read_text", "write_text"]
 
 MAX_BYTES = 2**27
-_NUMBERS = re.compile(r"(?:\s*-?[0-9]{1,9}(?!\S))+\s*", re.ASCII)
+_NUMBERS = re.compile(r"(?:\s*+-?[0-9]{1,9}+(?!\S))++\s*+", re.ASCII)  # possessive: lines are long
 
 
 class Lines:
@@ -38,11 +38,14 @@ class Lines:
         if self._next is None:
             raise MatrixError(f"the text ends after line {self.number}; expected {expected}")
         self.number, content = self._next
+        parts = content.split(None, MAX_BITS + 1)
+        if len(parts) > MAX_BITS:
+            raise self.wrong(f"there are more than {MAX_BITS} numbers", expected)
         if not _NUMBERS.fullmatch(content):
-            wrong = next(part for part in content.split() if not re.fullmatch("-?[0-9]{1,9}", part, re.ASCII))
+            wrong = next(part for part in parts if not re.fullmatch("-?[0-9]{1,9}", part, re.ASCII))
             raise self.wrong(f"{wrong[:20]!r} is no whole number of at most 9 digits", expected)
         self._next = next(self._lines, None)
-        return [int(part) for part in content.split()]
+        return [int(part) for part in parts]
 
     def peek(self) -> str:
         """The next line, empty at the end."""

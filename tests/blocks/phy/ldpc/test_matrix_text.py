@@ -27,6 +27,14 @@ def test_what_is_no_number(wrong):
     assert str(error.value) == (f"line 2: {wrong[:20]!r} is no whole number of at most 9 digits; expected four numbers")
 
 
+def test_endless_lines():
+    assert len(Lines("1 " * 2**20).take("a line")) == 2**20
+    with pytest.raises(MatrixError, match="^line 1: there are more than 1048576 numbers; expected a line"):
+        Lines("1 " * (2**20 + 1)).take("a line")
+    with pytest.raises(MatrixError, match="^line 1: 'x' is no whole number"):
+        Lines("1 " * 2**16 + " " * 2**16 + "x").take("a line")
+
+
 def test_files(tmp_path):
     write_text(tmp_path / "a", "1 2\n")
     assert read_text(tmp_path / "a") == "1 2\n"

@@ -2,6 +2,7 @@ import os
 
 import numpy as np
 import pytest
+from hypothesis import given, settings, strategies as st
 
 from lgvsc_flow.blocks.phy.ldpc import user_code as module
 from lgvsc_flow.blocks.phy.ldpc.alist import format_alist, write_alist
@@ -128,6 +129,23 @@ def test_the_parity_part_of_802_11_is_told_from_others():
         bits = np.random.default_rng(2).integers(0, 2, 5 * code.k, np.uint8)
         words = code.encode(bits).reshape(5, -1)
         assert not (words.astype(int) @ code.code.parity_check().T % 2).any()
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, database=None)
+@given(st.integers(3, 6), st.integers(1, 5), st.integers(6, 70), st.integers(0, 2**32))
+def test_both_encoders_give_the_same_words(rows, extra, z, seed):
+    """Random tables with the parity part of 802.11."""
+    rng = np.random.default_rng(seed)
+    base = np.full((rows, extra + rows), -1)
+    base[:, :extra] = np.where(rng.random((rows, extra)) < 0.7, rng.integers(0, z, (rows, extra)), -1)
+    base[[0, -1], extra] = rng.integers(z)
+    base[rng.integers(1, rows - 1), extra] = 0
+    for i in range(rows - 1):
+        base[[i, i + 1], extra + 1 + i] = 0
+    code = user_code(format_qc(QcTable(z, base, np.ones(extra + rows, bool))))
+    assert code.fast == (extra * z >= 16)
+    bits = rng.integers(0, 2, code.k * rng.integers(1, 100), np.uint8)
+    assert np.array_equal(code.encode(bits), encode_general(bits, code.encoder))
 
 
 def test_a_changed_file_is_read_again(tmp_path, monkeypatch):

@@ -27,7 +27,7 @@ from contextlib import suppress
 from functools import cache, cached_property
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
-from typing import Any, overload
+from typing import Any, TypeVar, overload
 
 import llvmlite
 import numba
@@ -38,7 +38,7 @@ from numba.misc.appdirs import AppDirs
 
 __all__ = ["KernelCache", "kernel"]
 
-F = Callable[..., Any]
+F = TypeVar("F", bound=Callable[..., Any])
 config: Any = _config  # what follows has no types
 dumps: Callable[[Any], bytes] = serialize.dumps
 rebuild: Callable[..., Any] = CompileResult._rebuild
@@ -52,14 +52,14 @@ VERSIONS = (sys.version_info[:2], sys.implementation.name, numba.__version__, ll
 def kernel(function: F) -> F: ...
 @overload
 def kernel(function: None = None, *, nogil: bool = True, **options: Any) -> Callable[[F], F]: ...
-def kernel(function: F | None = None, *, nogil: bool = True, **options: Any) -> Any:
+def kernel(function: Callable[..., Any] | None = None, *, nogil: bool = True, **options: Any) -> Any:
     """`numba.njit(nogil=True, cache=True)`, kept as this module says; other options as of `njit`."""
 
-    def compiled(function: F) -> F:
+    def compiled(function: Callable[..., Any]) -> Any:
         dispatcher: Any = numba.njit(nogil=nogil, **options)(function)
         if hasattr(dispatcher, "_cache") and not config.DISABLE_JIT:
             dispatcher._cache = KernelCache(function, repr(sorted(options.items())))
-        return dispatcher  # type: ignore[no-any-return]
+        return dispatcher
 
     return compiled if function is None else compiled(function)
 
@@ -75,7 +75,7 @@ def _digest(source: Path) -> str:
 class KernelCache(_Cache):
     """The files of one function's kernels."""
 
-    def __init__(self, function: F, options: str = "") -> None:
+    def __init__(self, function: Callable[..., Any], options: str = "") -> None:
         self._function, self._options = function, options
         self._source = Path(inspect.getfile(function))
         self._enabled = True
@@ -207,7 +207,7 @@ def _remove(paths: Iterator[Path]) -> None:
             path.unlink()
 
 
-def _sources(function: F) -> set[Path]:
+def _sources(function: Callable[..., Any]) -> set[Path]:
     """The source files, in the function's own package, of it and of all that it reaches by names and closures."""
     top = function.__module__.partition(".")[0]
     todo: list[Any] = [function]

@@ -29,9 +29,9 @@ def test_what_is_no_number(wrong):
 
 def test_endless_lines():
     assert len(Lines("1 " * 2**20).take("a line")) == 2**20
-    with pytest.raises(MatrixError, match="^line 1: there are more than 1048576 numbers; expected a line"):
+    with pytest.raises(MatrixError, match=r"^line 1: there are more than 1048576 numbers; expected a line"):
         Lines("1 " * (2**20 + 1)).take("a line")
-    with pytest.raises(MatrixError, match="^line 1: 'x' is no whole number"):
+    with pytest.raises(MatrixError, match=r"^line 1: 'x' is no whole number"):
         Lines("1 " * 2**16 + " " * 2**16 + "x").take("a line")
 
 

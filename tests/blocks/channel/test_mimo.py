@@ -63,6 +63,28 @@ def test_mmse_is_better_than_zero_forcing():
     assert found["mmse"] < 0.9 * found["zf"]
 
 
+def test_mmse_has_the_error_rate_of_its_filter():
+    """The error rate of a stream behind w = h^H (H H^H + N0)^-1 given H and the other symbol, averaged over 200,000
+    channels drawn here. 99 % of both together, with the uses of the channel as trials."""
+    esn0_db, draws = 8.0, 200_000
+    graph = modem("mmse", esn0_db=esn0_db)
+    graph.run()
+    meter = graph.find(BerMeter)
+    rng, n0 = np.random.default_rng(11), 10 ** (-esn0_db / 10)
+    h = (rng.normal(size=(draws, 2, 2)) + 1j * rng.normal(size=(draws, 2, 2))) / 2  # E|h|^2 = 1 / 2 of two antennas
+    conjugate = h.conj().transpose(0, 2, 1)
+    w = (conjugate @ np.linalg.inv(h @ conjugate + n0 * np.eye(2)))[:, 0]
+    own, other = np.moveaxis(np.einsum("nr,nrt->nt", w, h), 1, 0)
+    deviation = np.sqrt(n0 / 2 * np.sum(np.abs(w) ** 2, axis=1))
+    points = np.array([1 + 1j, 1 - 1j, -1 + 1j, -1 - 1j]) / np.sqrt(2)
+    heard = own.real[:, None] / np.sqrt(2) + (other[:, None] * points).real
+    rates = stats.norm.sf(heard / deviation[:, None]).mean(axis=1)
+    expected, uses = rates.mean(), meter.bits / 4
+    spread = np.hypot(np.sqrt(expected * (1 - expected) / uses), rates.std() / np.sqrt(draws))
+    assert abs(meter.ber - expected) < 2.58 * spread
+    assert spread < 0.01 * expected
+
+
 @pytest.mark.parametrize("method", ["zf", "mmse"])
 @pytest.mark.parametrize(("tx", "rx"), [(2, 2), (3, 5), (1, 4)])
 def test_against_dense_algebra(method, tx, rx):

@@ -169,10 +169,14 @@ def command(
     chosen = [c for c in cases if options.only in c.name and (c.has_target or not options.targets)]
     if not chosen:
         parser.error(f"no case is called {options.only!r}; there are {', '.join(names)}")
-    console, rows = Console(stderr=True), []
+    console, rows, failed = Console(stderr=True), [], []
     for case in chosen:
         console.print(f"{case.name}: {case.what}", highlight=False)
-        rows += measure(case, options.repeats, options.seconds)
+        try:
+            rows += measure(case, options.repeats, options.seconds)
+        except (RuntimeError, subprocess.TimeoutExpired) as error:  # the others are measured all the same
+            console.print(f"{case.name} failed: {error}", highlight=False, markup=False)
+            failed.append(case.name)
         if options.json:
             options.json.parent.mkdir(parents=True, exist_ok=True)
             write_lines(rows, options.json)  # after each case: what was measured survives an interruption
@@ -182,5 +186,7 @@ def command(
     for name in sorted(filter(None, missing)):
         hint = HOSTS[name][2] if name in HOSTS else f"{name}: pip install 'lgvsc-flow[dev]'"
         console.print(f"Not found, so its columns are empty. {hint}.", highlight=False, markup=False)
-    if options.markdown:
+    if options.markdown and rows:
         options.markdown.write_text(document(rows, script))
+    if failed:
+        raise SystemExit(f"These failed, see above: {', '.join(failed)}")

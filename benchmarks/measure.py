@@ -57,7 +57,7 @@ class Row:
             "ratio": self.ratio,
             "ours": self.ours,
             "peer": self.theirs,
-            "peer_name": self.peer,
+            "peer_name": self.peer or None,
             "unit": self.unit,
             "lower_is_better": self.lower_is_better,
             "target": self.target or None,

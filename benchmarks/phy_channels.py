@@ -79,7 +79,7 @@ def erasures_numpy() -> Part:
         for i, u in enumerate(rng.random(BURST).tolist()):
             bad = u >= 0.01 if bad else u < 0.0005
             lost[i] = bad
-        return np.where(lost, 0, ONES)
+        return np.where(lost, 0, ONES + HALF * noise(BURST, rng))
 
     return work, BURST
 

@@ -25,8 +25,8 @@ def _recorded(label: str, low: float, high: float, factor: float | None = None) 
 
 
 SRSRAN = {
-    "0.917": _recorded("srsRAN, AVX-512", 141, 143, 3),
-    "1/3": _recorded("srsRAN, AVX-512", 26, 26, 3),
+    "0.917": _recorded("srsRAN, AVX-512", 141, 143),
+    "1/3": _recorded("srsRAN, AVX-512", 26, 26),
     "0.833": _recorded("srsRAN, AVX-512", 116, 121),
     "0.2": _recorded("srsRAN, AVX-512", 17, 17),
 }
@@ -67,7 +67,7 @@ def _wifi() -> list[Case]:
         return job(n, code_rate, 128, "precision=float32", *settings, label="ours, float32")
 
     ten = "10 iterations, no early stop, int8"
-    aff3ct = _recorded("AFF3CT 3.0.2 int16 NMS", 141, 155, 3)
+    aff3ct = _recorded("AFF3CT 3.0.2 int16 NMS", 141, 155)
     stopping = _recorded("AFF3CT 3.0.2 int16 NMS, early stop", 127, 127, 4)
     stop = ("max_iterations=20", "stop=1", "esn0_db=2.0")
     name, what = "ldpc-1944-12", "LDPC decoder, 802.11n n=1944 r=1/2"
@@ -76,7 +76,7 @@ def _wifi() -> list[Case]:
             f"{name}-128",
             f"{what}, {ten}, 128 words",
             job(1944, "1/2", 128),
-            aff3ct,
+            replace(aff3ct, target=times(3)),
             _recorded("AFF3CT 3.0.2 float NMS", 80, 82),
             gnuradio_ldpc("decoder", "--iterations", "10"),
             floats(1944, "1/2"),
@@ -107,18 +107,19 @@ def _nr() -> list[Case]:
     for base_graph, rows, code_rate in NR:
         shape = (f"base_graph={base_graph}", f"rows={rows}")
         floats = ours("ldpc.nr_kernel", *shape, "words=8", "precision=float32", label="ours, float32")
+        srsran = replace(SRSRAN[code_rate], target=times(3) if base_graph == 1 else None)
         aff3ct = [_recorded("AFF3CT 3.0.2 int16 NMS", 43, 58)] if code_rate == "1/3" else []
         what = f"NR BG{base_graph} Z={Z} R={code_rate}, 10 iterations, int8"
         name = f"ldpc-nr-bg{base_graph}-{code_rate.replace('/', '').replace('0.', '0')}"
         for words in (1, 8, 128):
             plural = "1 word" if words == 1 else f"{words} words"
             job = ours("ldpc.nr_kernel", *shape, f"words={words}")
-            peers = (SRSRAN[code_rate], *aff3ct, *([floats] if words == 8 else []))
+            peers = (srsran if words == 8 else SRSRAN[code_rate], *aff3ct, *([floats] if words == 8 else []))
             cases.append(_case(f"{name}-{words}", f"LDPC decoder alone, {what}, {plural}", job, *peers))
         a, e = NR_BLOCKS[code_rate]
         job = ours("ldpc.nr_decoder", f"a={a}", f"e={e}", "words=8")
         whole = f"NrLdpcDecoder with rate recovery and CRC, {what}, 8 words"
-        cases.append(_case(f"{name}-block", whole, job, SRSRAN[code_rate]))
+        cases.append(_case(f"{name}-block", whole, job, srsran))
     job = ours("ldpc.nr_decoder", "a=1008", "e=2048", "words=64")
     tensors = [
         sionna("nr_decoder", "k=1024", "n=2048", "words=64", f"update={update}", label=f"Sionna, {update} flooding")

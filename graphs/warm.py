@@ -55,7 +55,7 @@ MODEMS: tuple[dict[str, Any], ...] = (
 ESN0_DB = 20.0
 BURST_BITS = 2048
 FEW = 2  # bursts: a kernel may see its first burst and those behind it differently
-Z = 384  # of the NR codes; their degrees do not depend on it
+LARGE_Z, SMALL_Z = 384, 8  # of NR codes: their degrees do not depend on it, but how words are decoded does
 MANY = 64  # codewords: as many as are decoded at once, and more than go one by one
 
 
@@ -78,13 +78,13 @@ def steps() -> Iterator[Step]:
 
 
 def _codes() -> Iterator[LdpcCode]:
-    """One code of each set of check degrees: of all 802.11n codes, and of 5G NR at all rates."""
-    seen: set[frozenset[int]] = set()
+    """One code of each set of check degrees: of all 802.11n codes, and of 5G NR at all rates, long and short."""
+    seen: set[tuple[bool, frozenset[int]]] = set()
     codes = [wifi_code(n, rate) for n in LENGTHS for rate in CODE_RATES]
     for graph, (last, _) in BASE_GRAPHS.items():
-        codes += [nr_code(graph, Z, rows) for rows in range(last, CORE_ROWS - 1, -1)]
+        codes += [nr_code(graph, z, rows) for z in (LARGE_Z, SMALL_Z) for rows in range(last, CORE_ROWS - 1, -1)]
     for code in codes:
-        degrees = frozenset(np.diff(code.starts).tolist())
+        degrees = (code.z == SMALL_Z, frozenset(np.diff(code.starts).tolist()))
         if degrees not in seen:
             seen.add(degrees)
             yield code

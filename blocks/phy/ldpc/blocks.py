@@ -62,14 +62,16 @@ class _LdpcDecoder(Block):
     max_iterations: int = setting(40, ge=0, le=1000, doc="passes over all layers at most")
     early_stop: bool = setting(True, doc="stop a word when its checks hold; float32 always does")
     precision: str = setting(
-        "float32", choices=("int8", "float32"), doc="int8 is ten times as fast, with up to 1.6 times the block errors"
+        "int8", choices=("int8", "float32"), doc="int8 is ten times as fast, with as few block errors"
     )
-    factor: float = setting(0.8125, gt=0, le=1, doc="normalisation of the check messages; int8 has 0.8125")
+    factor: float | None = setting(
+        None, gt=0, le=1, doc="normalisation of the check messages in float32; None: the best for the code"
+    )
 
     def validate(self) -> None:
-        if self.precision == "int8" and self.factor != 0.8125:
+        if self.precision == "int8" and self.factor is not None:
             raise SettingError(
-                f"{type(self).__name__}.factor is 0.8125 in int8, got {self.factor}; others need precision='float32'"
+                f"{type(self).__name__}.factor is for precision='float32', int8 has its own; got {self.factor}"
             )
         if self.precision == "float32" and not self.early_stop:
             raise SettingError(f"{type(self).__name__}: float32 always stops early; early_stop=False needs int8")

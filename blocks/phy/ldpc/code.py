@@ -104,6 +104,11 @@ class LdpcCode:
         """Information bits per codeword; in the codes of the standards they come first."""
         return self.n - self.rank
 
+    @cached_property
+    def extended(self) -> bool:
+        """Whether some bits are in one check only, as those by which 5G NR extends its codes to low rates."""
+        return bool((np.bincount(self.columns, minlength=self.shape[1]) == 1).any())
+
     def parity_check(self) -> np.ndarray:
         """The matrix H, uint8 [m, n]."""
         full = np.zeros((self.m, self.n), np.uint8)

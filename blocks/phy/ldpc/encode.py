@@ -10,7 +10,8 @@ import numpy as np
 from numba import njit
 
 from lgvsc_flow.blocks.given import bits_of
-from lgvsc_flow.blocks.phy.ldpc.checks import STAMP, signs_across, turn_across, words_across
+from lgvsc_flow.blocks.phy.ldpc.across import signs_across, turn_across, words_across
+from lgvsc_flow.blocks.phy.ldpc.checks import STAMP
 from lgvsc_flow.blocks.phy.ldpc.code import LdpcCode
 from lgvsc_flow.blocks.phy.ldpc.simd import lanes
 

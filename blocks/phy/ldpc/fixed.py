@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
 from lgvsc_flow.blocks.phy.ldpc.code import LdpcCode
 from lgvsc_flow.blocks.phy.ldpc.decode import Decoded
-from lgvsc_flow.blocks.phy.ldpc.kernel import across, along
+from lgvsc_flow.blocks.phy.ldpc.kernel import kernel
+from lgvsc_flow.blocks.phy.ldpc.moves import FRAMES
 from lgvsc_flow.blocks.phy.ldpc.simd import lanes
 
 __all__ = ["MAX_DEGREE", "decode_int8"]
 
 MAX_DEGREE = 32  # code is generated for each degree of a check
-ALONG_COST = 5.5  # of a vector along a circulant, in vectors across codewords (measured)
-# What of this is left for batches whose totals and messages are larger, in bytes, than the cache: for one of 1 MiB
-# per core. The last is lower than measured, since a batch goes on until its slowest codeword is done.
-SPILLS = ((2_000_000, 0.16), (700_000, 0.36))
+CACHE_BYTES = 600_000  # working memory that stays near: for a second-level cache of 1 MiB per core
+SLOWEST = 0.08  # a batch goes on until its slowest frame is done: what each doubling of the frames adds
+HIGH_RATES = ((0.65, 12.0), (0.72, 16.0), (0.78, 24.0), (2.0, 36.0))  # up to which rate, and the mean of the LLRs
 _memory = threading.local()
 
 
@@ -33,80 +34,134 @@ def _aligned(name: str, size: int) -> np.ndarray:
     return kept[name][:size]
 
 
+def arithmetic(code: LdpcCode) -> tuple[float, int]:
+    """Steps that the LLRs of a codeword are scaled to in the geometric mean, and the factor in sixteenths.
+
+    Measured (`benchmarks/ldpc_bler.py`): at low rates many messages meet in a bit, and a finer scale saturates its
+    total; at high rates few do, and a coarser one rounds away what tells them apart. The factor is lower where checks
+    on bits that are sent once extend a code of high rate, as in 5G, than where a code of low rate has all its bits in
+    several checks. It is rounded down, which takes half a step more off small messages than off large ones.
+    """
+    rate = code.k / code.n
+    if rate >= 0.55:
+        return next(mean for limit, mean in HIGH_RATES if rate < limit), 13
+    if not code.extended:
+        return 8.0, 14
+    return (5.0, 11) if rate < 0.3 else (8.0, 11) if rate < 0.45 else (10.0, 12)
+
+
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """The tables of one code for one vector width; see `checks` for the layouts."""
+    """The tables of one code for one vector width and number of interleaved frames; `checks` has the layout.
+
+    From the first pass on all repeats after two passes: there are three states, before the first, the second and the
+    third pass.
+    """
 
     code: LdpcCode
     width: int
-    degrees: np.ndarray = field(init=False)
-    mask: int = field(init=False)
+    frames: int
+    mean: float = field(init=False)
+    factor: int = field(init=False)
 
     def __post_init__(self) -> None:
-        degrees = np.diff(self.code.starts).astype(np.int32)
-        object.__setattr__(self, "degrees", degrees)
-        object.__setattr__(self, "mask", sum(1 << int(degree) for degree in set(degrees.tolist())))
+        mean, factor = arithmetic(self.code)
+        object.__setattr__(self, "mean", mean)
+        object.__setattr__(self, "factor", factor)
 
     @property
-    def mean(self) -> float:
-        """What the LLRs of a codeword are scaled to: near 4 steps per unit of LLR where the code begins to work."""
-        return max(14.0, 11 + 48 * (self.code.k / self.code.n - 0.5))
+    def vectors(self) -> int:
+        """Of a column of all frames."""
+        return -(-self.code.z * self.frames // self.width)
 
     @property
-    def edges(self) -> int:
-        return self.code.columns.size
+    def stride(self) -> int:
+        return (self.vectors + 1) * self.width
 
-    def batched(self, frames: int) -> bool:
-        """Whether the frames (at most `width`) are decoded across the lanes sooner than one after the other."""
-        z, width = self.code.z, self.width
-        size = (self.code.n + self.edges * z) * width
-        spilled = next((factor for limit, factor in SPILLS if size > limit), 1.0)
-        return z < ALONG_COST * spilled * frames * -(-z // width)
+    @cached_property
+    def memory(self) -> int:
+        """Bytes that the kernel works in: buffers, messages, a mask, a codeword of each frame, and a vector more."""
+        columns, edges = self.code.n // self.code.z, self.code.columns.size
+        vectors = 2 * columns * (self.vectors + 1) + edges * self.vectors + 2
+        return vectors * self.width + self.code.n * self.frames
+
+    def cost(self, count: int, early_stop: bool) -> float:
+        """Of `count` frames, in passes over a vector of every edge."""
+        slower = 1 + SLOWEST * (self.frames.bit_length() - 1) * early_stop
+        spilled = 1.5 if self.memory > CACHE_BYTES else 1.0
+        return -(-count // self.frames) * (self.vectors + 1) * slower * spilled
+
+    @cached_property
+    def degrees(self) -> np.ndarray:
+        return np.diff(self.code.starts).astype(np.int32)
+
+    @cached_property
+    def kernel(self) -> Callable[..., None]:
+        degrees_mask = sum(1 << int(degree) for degree in set(self.degrees.tolist()))
+        return kernel(self.width, degrees_mask, self.factor)
+
+    @cached_property
+    def arguments(self) -> tuple[object, ...]:
+        """What the kernel is given of the code."""
+        return self.code.z, self.code.starts, self.degrees, *self.tables, self.begin
+
+    @cached_property
+    def begin(self) -> np.ndarray:
+        """The first messages, int8 [edges, width]: -1/2 and 1/2 in turns along each column, so that they cancel."""
+        seen = np.arange(self.code.n // self.code.z)
+        signs = np.empty(self.code.columns.size, np.int8)
+        for e, column in enumerate(self.code.columns):
+            signs[e] = -(seen[column] & 1)
+            seen[column] += 1
+        return np.repeat(signs, self.width)
+
+    @cached_property
+    def tables(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """In each state: the byte that each vector of an edge is read from in the pass [3, edges * vectors], the buffer
+        that an edge is written to [3, edges], the byte that each vector of an edge is at before the pass, and that of
+        each vector of a column in its natural order [3, columns * vectors].
+        """
+        code, span, steps = self.code, self.code.z * self.frames, np.arange(self.vectors) * self.width
+        columns = code.n // code.z
+        place, turn = np.zeros(columns, int), np.zeros(columns, int)
+        sources, rests = (np.empty((3, code.columns.size * self.vectors), np.int32) for _ in range(2))
+        targets, homes = np.empty((3, code.columns.size), np.int32), np.empty((3, columns * self.vectors), np.int32)
+
+        def reads(first: int, end: int) -> np.ndarray:
+            """Of the edges of one base row, by vector."""
+            c, turns = code.columns[first:end], code.shifts[first:end]
+            rotated = (steps[:, None] + (turns - turn[c]) * self.frames) % span
+            return np.asarray((2 * c + place[c]) * self.stride + rotated).ravel()
+
+        for state in range(3):
+            # A read that begins in a rotated column wraps at its end.
+            rotated = (steps - (turn * self.frames)[:, None]) % span
+            homes[state] = ((2 * np.arange(columns) + place)[:, None] * self.stride + rotated).ravel()
+            rows = list(zip(code.starts.tolist(), code.starts[1:].tolist(), strict=False))
+            rests[state] = np.concatenate([reads(first, end) for first, end in rows])
+            for first, end in rows:
+                sources[state, first * self.vectors : end * self.vectors] = reads(first, end)
+                c = code.columns[first:end]
+                targets[state, first:end] = (2 * c + 1 - place[c]) * self.stride
+                place[c], turn[c] = 1 - place[c], code.shifts[first:end]
+        return sources, targets, rests, homes
 
 
-@lru_cache(maxsize=128)
-def _plan(code: LdpcCode, width: int) -> Plan:
-    return Plan(code, width)
+@lru_cache(maxsize=256)
+def _plan(code: LdpcCode, width: int, frames: int) -> Plan:
+    return Plan(code, width, frames)
 
 
-@lru_cache(maxsize=64)
-def _table_across(plan: Plan) -> np.ndarray:
-    code, z = plan.code, plan.code.z
-    rows = np.arange(z)[:, None]
-    parts = []
-    for i in range(plan.degrees.size):
-        edges = slice(code.starts[i], code.starts[i + 1])
-        parts.append((code.columns[edges] * z + (rows + code.shifts[edges]) % z).ravel())
-    return (np.concatenate(parts) * plan.width).astype(np.int32)
-
-
-@lru_cache(maxsize=128)
-def _tables_along(plan: Plan) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Tables [3, edges, 3] of the passes, tables alike of the states before them, and [3, columns, 2] of where is what.
-
-    A column lies in one of two buffers, rotated by the shift of the check that wrote it. From the first pass on all
-    repeats after two passes: there are three states, before the first, the second and the third pass.
-    """
-    code, z, width = plan.code, plan.code.z, plan.width
-    stride = -(-z // width) * width + width
-    columns = code.n // z
-    passes, states = (np.empty((3, plan.edges, 3), np.int32) for _ in range(2))
-    homes = np.empty((3, columns, 2), np.int32)
-    place, turn = np.zeros(columns, int), np.zeros(columns, int)
-
-    def entry(e: int) -> tuple[int, int, int]:
-        c = code.columns[e]
-        source = (2 * c + place[c]) * stride
-        return source, (code.shifts[e] - turn[c]) % z, (2 * c + 1 - place[c]) * stride
-
-    for step in range(3):
-        homes[step, :, 0], homes[step, :, 1] = (2 * np.arange(columns) + place) * stride, turn
-        states[step] = [entry(e) for e in range(plan.edges)]
-        for e in range(plan.edges):
-            passes[step, e] = entry(e)
-            c = code.columns[e]
-            place[c], turn[c] = 1 - place[c], code.shifts[e]
-    return passes, states, homes
+@lru_cache(maxsize=1024)
+def _shares(code: LdpcCode, width: int, count: int, early_stop: bool) -> tuple[tuple[Plan, int], ...]:
+    """How `count` frames are decoded: plans, and up to which frame each is used."""
+    plans = [_plan(code, width, frames) for frames in FRAMES]
+    best = min(plans, key=lambda plan: plan.cost(count, early_stop))
+    whole = count - count % best.frames
+    if whole == count:
+        return ((best, count),)
+    last = min(plans, key=lambda plan: plan.cost(count - whole, early_stop))
+    return ((best, whole), (last, count)) if whole else ((last, count),)
 
 
 def decode_int8(
@@ -120,10 +175,11 @@ def decode_int8(
 ) -> Decoded:
     """Decode float32 LLRs [frames * n] by layered normalised min-sum in int8, each frame until its checks hold.
 
-    Each codeword is scaled by itself so that its LLRs have a geometric mean of 14 to 30 steps, by code rate, rounded
-    and clipped to +-63; totals saturate at +-127 and check messages at +-40, so that saturated totals are held up by
-    their messages and a right word stays right, whatever comes after. The factor is 13/16, to the nearest. NaN counts
-    as an erasure (0), infinity as +-63; neither has a say in the scale. The result does not depend on the CPU, its
+    Each codeword is scaled by itself so that its LLRs have a geometric mean of 5 to 21 steps, by code, rounded and
+    clipped to +-63; totals saturate at +-127. Messages are the least of the other inputs, counted as 49 at most, times
+    11/16 to 14/16, by code, and rounded down; they lie half-way between whole numbers and begin as -1/2 and 1/2 in
+    turns. NaN counts as an erasure (0), infinity as +-63; neither has a say in the scale. A bit that stays undecided
+    (0) is read as 1, and a frame of which nothing arrived is not decoded. The result does not depend on the CPU, its
     vector width, or the other codewords of the burst.
 
     Args:
@@ -142,33 +198,41 @@ def decode_int8(
     width = lanes()
     wanted = code.n if wanted is None else wanted
     _demand(llrs, code, max_iterations, wanted)
-    plan = _plan(code, width)
     frames = llrs.size // code.n
-    if soft is not None and (
-        soft.dtype != np.float32 or soft.shape != (frames * wanted,) or not soft.flags.c_contiguous
-    ):
+    if soft is None:
+        soft = np.empty(0, np.float32)
+    elif soft.dtype != np.float32 or soft.shape != (frames * wanted,) or not soft.flags.c_contiguous:
         raise ValueError(f"soft is a contiguous float32 array [{frames * wanted}], frames * wanted.")
-    llrs = np.ascontiguousarray(llrs)
+    if not llrs.flags.c_contiguous:
+        llrs = np.ascontiguousarray(llrs)
     words = np.empty((frames + 1) * wanted, np.uint8)
     iterations, parity_ok = np.empty(frames, np.int32), np.empty(frames, np.bool_)
-    some = frames - frames % width if plan.batched(width) and soft is None else 0
-    if soft is None and frames > some and plan.batched(frames - some):
-        some = frames
-    if some:
-        _across(plan, llrs[: some * code.n], max_iterations, early_stop, words, wanted, iterations, parity_ok)
-    if some < frames:
-        _along(
-            plan,
-            llrs[some * code.n :],
+    first = 0
+    for plan, end in _shares(code, width, frames, early_stop) if frames else ():
+        plan.kernel(
+            llrs,
+            first,
+            end,
+            plan.frames,
+            *plan.arguments,
+            _aligned("int8", plan.memory),
+            plan.mean,
             max_iterations,
             early_stop,
-            words[some * wanted :],
-            np.empty(0, np.float32) if soft is None else soft,
+            words,
             wanted,
-            iterations[some:],
-            parity_ok[some:],
+            soft,
+            iterations,
+            parity_ok,
         )
+        first = end
     return Decoded(words[: frames * wanted].reshape(frames, wanted), iterations, parity_ok)
+
+
+@lru_cache(maxsize=1024)
+def _degrees(code: LdpcCode) -> tuple[int, int]:
+    degrees = np.diff(code.starts)
+    return int(degrees.min(initial=1)), int(degrees.max(initial=0))
 
 
 def _demand(llrs: np.ndarray, code: LdpcCode, max_iterations: int, wanted: int) -> None:
@@ -176,77 +240,10 @@ def _demand(llrs: np.ndarray, code: LdpcCode, max_iterations: int, wanted: int) 
         raise ValueError(f"LLRs are a one-dimensional float32 array; got {llrs.dtype} of shape {llrs.shape}.")
     if llrs.size % code.n:
         raise ValueError(f"a burst must hold whole codewords of n={code.n}.")
-    degrees = np.diff(code.starts)
-    if degrees.max(initial=0) > MAX_DEGREE or degrees.min(initial=1) < 1:
-        raise ValueError(f"checks of 1 to {MAX_DEGREE} bits, {code.name} has up to {degrees.max()}; use float32.")
+    lowest, highest = _degrees(code)
+    if highest > MAX_DEGREE or lowest < 1:
+        raise ValueError(f"checks of 1 to {MAX_DEGREE} bits, {code.name} has up to {highest}; use float32.")
     if not 16 <= wanted <= code.n:
         raise ValueError(f"wanted is 16 to n={code.n} bits of a codeword; got {wanted}.")
     if max_iterations < 0:
         raise ValueError(f"max_iterations is 0 or more; got {max_iterations}.")
-
-
-def _across(
-    plan: Plan,
-    llrs: np.ndarray,
-    max_iterations: int,
-    early_stop: bool,
-    words: np.ndarray,
-    wanted: int,
-    iterations: np.ndarray,
-    parity_ok: np.ndarray,
-) -> None:
-    code, width = plan.code, plan.width
-    across(width, plan.mask)(
-        llrs,
-        llrs.size // code.n,
-        code.z,
-        code.starts,
-        code.columns,
-        code.shifts,
-        _table_across(plan),
-        plan.degrees,
-        _aligned("total", code.n * width),
-        _aligned("messages", plan.edges * code.z * width),
-        _aligned("raw", code.n * width),
-        plan.mean,
-        max_iterations,
-        early_stop,
-        words,
-        wanted,
-        iterations,
-        parity_ok,
-    )
-
-
-def _along(
-    plan: Plan,
-    llrs: np.ndarray,
-    max_iterations: int,
-    early_stop: bool,
-    words: np.ndarray,
-    soft: np.ndarray,
-    wanted: int,
-    iterations: np.ndarray,
-    parity_ok: np.ndarray,
-) -> None:
-    code, width = plan.code, plan.width
-    vectors = -(-code.z // width)
-    along(width, plan.mask)(
-        llrs,
-        llrs.size // code.n,
-        code.z,
-        code.starts,
-        *_tables_along(plan),
-        plan.degrees,
-        _aligned("total", 2 * code.n // code.z * (vectors + 1) * width),
-        _aligned("messages", plan.edges * vectors * width),
-        _aligned("raw", code.n),
-        plan.mean,
-        max_iterations,
-        early_stop,
-        words,
-        soft,
-        wanted,
-        iterations,
-        parity_ok,
-    )

@@ -80,8 +80,8 @@ def receive(
     rvs: Sequence[int] = (0,),
     *,
     max_iterations: int = 20,
-    precision: str = "float32",
-    factor: float = 0.75,
+    precision: str = "int8",
+    factor: float | None = None,
 ) -> HarqReception:
     """Decode transport blocks of which the redundancy versions `rvs` were sent one after the other.
 
@@ -95,7 +95,7 @@ def receive(
         rvs: redundancy versions, 0 to 3, in the order sent.
         max_iterations: of the decoder, per attempt.
         precision: the decoder's arithmetic, "int8" or "float32".
-        factor: normalisation of the check messages in float32; int8 has 13/16.
+        factor: normalisation of the check messages in float32; None: the best for the code.
 
     Raises:
         ValueError: the LLRs are not whole blocks of all their transmissions.

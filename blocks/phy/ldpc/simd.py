@@ -56,6 +56,15 @@ class Code:
         """A vector of equal bytes."""
         return ir.Constant(self.bytes, [value] * self.width)
 
+    def steps(self) -> ir.Constant:
+        """0, 1, 2 ..."""
+        return ir.Constant(self.bytes, list(range(self.width)))
+
+    def all_of(self, value: Any) -> Any:
+        """A byte in every lane."""
+        one = self.builder.insert_element(ir.Constant(self.bytes, ir.Undefined), value, ir.Constant(I32, 0))
+        return self.shuffle(one, one, [0] * self.width)
+
     def at(self, pointer: Any, index: Any, element: Any = I8) -> Any:
         """The address `index` elements behind."""
         typed = self.builder.bitcast(pointer, element.as_pointer())
@@ -103,20 +112,21 @@ class Code:
         total = self.builder.add(self.builder.add(self.builder.zext(a, wide), self.builder.zext(b, wide)), one)
         return self.builder.trunc(self.builder.lshr(total, one), self.bytes)
 
-    def negative(self, a: Any) -> Any:
-        """Where a < 0."""
-        return self.builder.icmp_signed("<", a, self.splat(0))
-
     def mask(self, flags: Any) -> Any:
         """Flags of all lanes as one integer of `width` bits, lane 0 lowest."""
         return self.builder.bitcast(flags, ir.IntType(self.width))
 
-    def resize(self, value: Any, bits: int) -> Any:
-        """An int64 that fits as an integer of `bits`."""
-        return value if bits == 64 else self.builder.trunc(value, ir.IntType(bits))
+    def nonnegative(self, a: Any) -> Any:
+        """All bits set where a >= 0, none elsewhere."""
+        if self.width < 64:
+            return self.builder.sext(self.builder.icmp_signed(">", a, self.splat(-1)), self.bytes)
+        # A look-up in a table of ones gives zero where the highest bit is set: no way over mask registers and back.
+        kind = ir.FunctionType(self.bytes, (self.bytes, self.bytes))
+        look_up = cgutils.get_or_insert_function(self.builder.module, kind, "llvm.x86.avx512.pshuf.b.512")
+        return self.builder.call(look_up, (self.splat(-1), a))
 
     def afresh(self, value: Any) -> Any:
-        """The same, but nothing made of it before is kept for it in a register; where that is known to help."""
+        """The same, but unknown to the compiler: neither kept from before nor simplified."""
         if self.width < 64:
             return value
         kind = ir.FunctionType(self.bytes, (self.bytes,))
@@ -139,6 +149,19 @@ class Code:
         for _ in range(4):
             pairs = list(zip(rows[:8], rows[8:], strict=True))
             rows = [self.shuffle(a, b, picks) for a, b in pairs for picks in (low, high)]
+        return rows
+
+    def unpacked(self, rows: list[Any], steps: int) -> list[Any]:
+        """Rows of 16 bytes, a power of two of them, as one sequence whose first half is shuffled into the second.
+
+        As many times as there are bits in the number of rows, it turns [rows, 16] into [16, rows]; four times more, it
+        turns that back.
+        """
+        low = [i // 2 + (i % 2) * 16 for i in range(16)]
+        for _ in range(steps if len(rows) > 1 else 0):
+            half = len(rows) // 2
+            pairs = list(zip(rows[:half], rows[half:], strict=True))
+            rows = [self.shuffle(a, b, picks) for a, b in pairs for picks in (low, [pick + 8 for pick in low])]
         return rows
 
     @contextmanager

@@ -82,14 +82,16 @@ class UserLdpcDecoder(_UserLdpc):
 
     max_iterations: int = setting(40, ge=0, le=1000, doc="passes over all layers at most")
     early_stop: bool = setting(True, doc="stop a word when its checks hold; float32 always does")
-    precision: str = setting("float32", choices=("int8", "float32"), doc="int8 is faster, with more block errors")
-    factor: float = setting(0.8125, gt=0, le=1, doc="normalisation of the check messages; int8 has 0.8125")
+    precision: str = setting("float32", choices=("int8", "float32"), doc="int8 is ten times as fast")
+    factor: float | None = setting(
+        None, gt=0, le=1, doc="normalisation of the check messages in float32; None: by the rate of the code"
+    )
 
     def validate(self) -> None:
         super().validate()
-        if self.precision == "int8" and self.factor != 0.8125:
+        if self.precision == "int8" and self.factor is not None:
             raise SettingError(
-                f"UserLdpcDecoder.factor is 0.8125 in int8, got {self.factor}; others need precision='float32'"
+                f"UserLdpcDecoder.factor is for precision='float32', int8 has its own; got {self.factor}"
             )
         if self.precision == "float32" and not self.early_stop:
             raise SettingError("UserLdpcDecoder: float32 always stops early; early_stop=False needs int8")

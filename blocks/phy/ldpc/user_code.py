@@ -93,7 +93,7 @@ class UserCode:
         return np.ascontiguousarray(coded.reshape(-1, self.code.n)[:, self.sent]).ravel()
 
     def decode(
-        self, llrs: np.ndarray, *, max_iterations: int, early_stop: bool, precision: str, factor: float
+        self, llrs: np.ndarray, *, max_iterations: int, early_stop: bool, precision: str, factor: float | None = None
     ) -> np.ndarray:
         """Float32 LLRs [words * n] to information bits, uint8 [words * k]; a bit that was not sent is an erasure.
 

@@ -8,12 +8,12 @@ import textwrap
 import numpy as np
 import pytest
 
-from lgvsc_flow.blocks.phy.ldpc import fixed
+from lgvsc_flow.blocks.phy.ldpc import fixed, moves
 from lgvsc_flow.blocks.phy.ldpc.blocks import LdpcDecoder, LdpcSoftDecoder
 from lgvsc_flow.blocks.phy.ldpc.code import CODE_RATES, LdpcCode, wifi_code
 from lgvsc_flow.blocks.phy.ldpc.decode import decode
 from lgvsc_flow.blocks.phy.ldpc.encode import encode
-from lgvsc_flow.blocks.phy.ldpc.fixed import decode_int8
+from lgvsc_flow.blocks.phy.ldpc.fixed import arithmetic, decode_int8
 from lgvsc_flow.blocks.phy.ldpc.simd import lanes
 from lgvsc_flow.errors import BlockError, SettingError
 from lgvsc_flow.testing import run_block
@@ -36,40 +36,48 @@ def quantised(frame, mean):
     known = [p >> 12 for p in patterns if 0 < p < 0x7F800000]
     if not known:
         return np.where(np.isnan(frame), 0, np.clip(frame, -63, 63)).astype(int)
-    typical = np.array([max(sum(known) // len(known), 0x800) << 12], np.uint32).view(np.float32)[0]
+    typical = np.array([sum(known) // len(known) << 12], np.uint32).view(np.float32)[0]
     scaled = frame * np.float32(min(mean / float(typical), 1e37))
     return np.rint(np.where(np.isnan(frame), 0, np.clip(scaled, -63, 63))).astype(int)
 
 
 def by_definition(llrs, code, iterations):
-    """Normalised min-sum on saturating integers, check by check, without early stop."""
+    """Min-sum on saturating integers, check by check, without early stop: m and v stand for m + 1/2 and v + 1/2."""
+    mean, sixteenths = arithmetic(code)
     h, words = code.parity_check(), []
+    first = np.zeros(h.shape, int)
+    seen = np.arange(code.n // code.z)
+    for row in range(code.base.shape[0]):
+        for column in np.flatnonzero(code.base[row] >= 0):
+            block = slice(row * code.z, (row + 1) * code.z), slice(column * code.z, (column + 1) * code.z)
+            first[block] = -1 if seen[column] % 2 == 0 else 0
+            seen[column] += 1
     for frame in llrs.reshape(-1, code.n):
-        total = quantised(frame, max(14.0, 11 + 48 * (code.k / code.n - 0.5)))
-        messages = np.zeros(h.shape, int)
+        total, messages = quantised(frame, mean), first.copy()
         for _ in range(iterations):
             for row in range(h.shape[0]):
                 (at,) = np.nonzero(h[row])
-                inputs = np.clip(total[at] - messages[row, at], -128, 127)
+                inputs = np.clip(total[at] - messages[row, at] - 1, -128, 127)
                 for i, bit in enumerate(at):
                     others = np.delete(inputs, i)
-                    size = min(np.abs(others).min(), 49) if others.size else 49
-                    size = (size + (size + size // 4 + 1) // 2 + 1) // 2
-                    messages[row, bit] = -size if (others < 0).sum() % 2 else size
-                    total[bit] = np.clip(inputs[i] + messages[row, bit], -128, 127)
+                    size = min([49, *np.where(others < 0, -others - 1, others)]) * sixteenths // 16
+                    messages[row, bit] = -size - 1 if (others < 0).sum() % 2 else size
+                    total[bit] = np.clip(inputs[i] + messages[row, bit] + 1, -128, 127)
         words.append(total <= 0)
     return np.array(words).astype(np.uint8)
 
 
-@pytest.fixture(params=["across", "along"])
-def layout(request, monkeypatch):
-    """Both layouts of the decoder, whatever is faster."""
-    monkeypatch.setattr(fixed, "ALONG_COST", 1e9 if request.param == "across" else 1e-9)
-    return request.param
+@pytest.fixture(params=[1, 2, 4, 8, 16])
+def together(request, monkeypatch):
+    """Frames that are interleaved, whatever is fastest."""
+    fixed._shares.cache_clear()
+    monkeypatch.setattr(fixed, "FRAMES", (request.param,))
+    yield request.param
+    fixed._shares.cache_clear()
 
 
 @pytest.mark.parametrize(("n", "rate"), [(648, "1/2"), (648, "5/6"), (1944, "2/3")])
-def test_bit_for_bit_as_defined(n, rate, layout):
+def test_bit_for_bit_as_defined(n, rate, together):
     code = wifi_code(n, rate)
     _, llrs = qpsk_llrs(code, 2, WATERFALL_DB[rate] - 2, seed=1)
     llrs[[3, 70, 300]] = np.nan, np.inf, -np.inf
@@ -79,7 +87,7 @@ def test_bit_for_bit_as_defined(n, rate, layout):
 
 
 @pytest.mark.parametrize("z", [1, 2, 7, 15, 16, 17, 63, 64, 65, 130])
-def test_every_lifting_size_as_defined(z, layout):
+def test_every_lifting_size_as_defined(z, together):
     """A small code with checks of 1 to 5 bits: sizes below, at and above every vector width."""
     base = np.array([[1, 0, 3, -1, 5], [0, 2, -1, 4, 0], [-1, 6, 0, 0, -1], [-1, -1, -1, -1, 0]] * 1, np.int16)
     wide = np.concatenate([np.repeat(base, 4, axis=1)[:, :18], np.eye(4, dtype=np.int16) - 1], axis=1)
@@ -91,13 +99,14 @@ def test_every_lifting_size_as_defined(z, layout):
 
 
 @pytest.mark.parametrize("frames", [1, 2, 15, 63, 64, 65, 130])
-def test_the_burst_does_not_change_a_word(frames, layout, monkeypatch):
-    """Words decoded together and alone, in both layouts: the same bits, iterations and verdicts."""
+def test_the_burst_does_not_change_a_word(frames, together, monkeypatch):
+    """Words decoded together and alone: the same bits, iterations and verdicts."""
     code = wifi_code(648, "1/2")
     _words, llrs = qpsk_llrs(code, 130, 1.3, seed=5)
     some = decode_int8(llrs[: frames * code.n], code, wanted=code.k)
     assert some.words.shape == (frames, code.k)
-    monkeypatch.setattr(fixed, "ALONG_COST", 5.5)
+    fixed._shares.cache_clear()
+    monkeypatch.setattr(fixed, "FRAMES", moves.FRAMES)
     every = decode_int8(llrs, code, wanted=code.n)
     assert np.array_equal(some.words, every.words[:frames, : code.k])
     assert np.array_equal(some.iterations, every.iterations[:frames])
@@ -110,7 +119,7 @@ def test_the_burst_does_not_change_a_word(frames, layout, monkeypatch):
 
 
 @pytest.mark.parametrize("rate", CODE_RATES)
-def test_a_right_word_is_never_spoilt(rate, layout):
+def test_a_right_word_is_never_spoilt(rate, together):
     """A frame whose checks hold after i iterations has the same word, and the same count, after any more."""
     code = wifi_code(648, rate)
     _, llrs = qpsk_llrs(code, 128, WATERFALL_DB[rate], seed=8)
@@ -143,7 +152,7 @@ def test_no_worse_than_float_at_005_db_less(rate):
 
     One-sided exact test of the frames on which they differ (McNemar, same noise but for its scale): it fails a
     decoder that is equal with a probability below 0.1 %, and would show one that loses 0.25 dB. The 0.05 dB at a BLER
-    of 1e-2 are measured in benchmarks/ldpc.py.
+    of 1e-2 are measured in benchmarks/ldpc_bler.py.
     """
     code, frames, esn0_db = wifi_code(648, rate), 1500, WATERFALL_DB[rate]
     words, llrs = qpsk_llrs(code, frames, esn0_db, seed=11)
@@ -166,7 +175,7 @@ def test_the_scale_of_the_llrs_does_not_matter():
 
 
 @pytest.mark.parametrize("rate", CODE_RATES)
-def test_nan_and_infinite_llrs(rate, layout):
+def test_nan_and_infinite_llrs(rate, together):
     """NaN is an erasure, infinity certainty; neither touches the scale."""
     code = wifi_code(648, rate)
     words, llrs = qpsk_llrs(code, 8, WATERFALL_DB[rate] + 4, seed=10)
@@ -178,7 +187,7 @@ def test_nan_and_infinite_llrs(rate, layout):
 
 
 @pytest.mark.parametrize("value", [0.0, -0.0, np.nan, 1e-45, -1e-45, 3e38, -3e38, np.inf, -np.inf])
-def test_extreme_llrs_have_a_defined_result(value, layout):
+def test_extreme_llrs_have_a_defined_result(value, together):
     code = wifi_code(648, "1/2")
     found = decode_int8(np.full(3 * 648, value, np.float32), code)
     sure_zero = value > 1e-40
@@ -186,7 +195,7 @@ def test_extreme_llrs_have_a_defined_result(value, layout):
     assert found.parity_ok.all() == sure_zero
 
 
-def test_fuzz_inside_guarded_buffers(layout, monkeypatch):
+def test_fuzz_inside_guarded_buffers(together, monkeypatch):
     """Any bit patterns as LLRs; the working memory has a margin on both sides that stays as it was."""
     margins = {}
 
@@ -221,7 +230,7 @@ def test_soft_output():
     assert np.median(np.abs(soft)) > 1.3 * np.median(np.abs(llrs))
     (plain,) = run_block(LdpcSoftDecoder(max_iterations=0), [llrs])["posterior"]
     inside = np.abs(plain) < 0.99 * np.abs(plain).max()
-    assert np.abs(plain - llrs)[inside].max() < 0.2
+    assert np.abs(plain - llrs)[inside].max() < 0.4  # half a step of eight in the typical LLR
     (quarter,) = run_block(LdpcSoftDecoder(), [llrs * np.float32(0.25)])["posterior"]
     assert np.allclose(quarter * 4, soft)
 
@@ -230,7 +239,12 @@ def test_precisions_of_the_block():
     code = wifi_code(648, "1/2")
     words, llrs = qpsk_llrs(code, 20, 3.0, seed=13)
     int8 = {"precision": "int8"}
-    for settings in ({}, {"factor": 0.8}, int8, {**int8, "early_stop": False, "max_iterations": 10}):
+    for settings in (
+        {},
+        {"precision": "float32", "factor": 0.8},
+        int8,
+        {**int8, "early_stop": False, "max_iterations": 10},
+    ):
         (bits,) = run_block(LdpcDecoder(**settings), [llrs])
         assert np.array_equal(bits, words[:, : code.k].ravel())
 
@@ -265,10 +279,10 @@ def test_messages():
     with pytest.raises(ValueError, match=r"checks of 1 to 32 bits, heavy has up to 40; use float32\."):
         decode_int8(np.zeros(80, np.float32), heavy)
     assert decode(np.ones(80, np.float32), heavy).parity_ok.all()
-    with pytest.raises(SettingError, match=r"LdpcDecoder.factor is 0.8125 in int8, got 0.8; others need precision="):
+    with pytest.raises(SettingError, match=r"LdpcDecoder.factor is for precision='float32', int8 has its own; got 0.8"):
         LdpcDecoder(precision="int8", factor=0.8)
     with pytest.raises(SettingError, match=r"float32 always stops early; early_stop=False needs int8"):
-        LdpcDecoder(early_stop=False)
+        LdpcDecoder(precision="float32", early_stop=False)
     with pytest.raises(BlockError, match="a burst must hold whole codewords of n=648"):
         run_block(LdpcDecoder(), [np.zeros(647, np.float32)])
 
@@ -288,8 +302,9 @@ OTHER_CPU = """
     llrs = (4 * (1 - 2.0 * words + rng.normal(size=words.size) * 0.86)).astype(np.float32)
     llrs[[5, 700]] = np.nan, np.inf
     digest = hashlib.sha256(words.tobytes())
-    for cost in (1e9, 1e-9):
-        fixed.ALONG_COST = cost
+    for frames in (1, 8):
+        fixed.FRAMES = (frames,)
+        fixed._shares.cache_clear()
         for part in decode_int8(llrs, code, max_iterations=12):
             digest.update(part.tobytes())
     print(lanes(), digest.hexdigest())
@@ -309,15 +324,16 @@ def test_the_same_bits_on_every_cpu(tmp_path, monkeypatch):
 
     A second process finds all kernels in the cache: it compiles and writes nothing.
     """
-    monkeypatch.setattr(fixed, "ALONG_COST", fixed.ALONG_COST)  # put back afterwards
+    monkeypatch.setattr(fixed, "FRAMES", fixed.FRAMES)  # put back afterwards
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         exec(textwrap.dedent(OTHER_CPU), {})
+    fixed._shares.cache_clear()
     own_width, own = printed.getvalue().split()
     assert int(own_width) == lanes()
     assert on_cpu("generic", "", tmp_path) == ["16", own]
     kept = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.nb?")}
-    assert len([path for path in kept if "decode_a" in path.name and path.suffix == ".nbc"]) == 2
+    assert len([path for path in kept if "decode_frames" in path.name and path.suffix == ".nbc"]) == 1
     assert on_cpu("generic", "", tmp_path) == ["16", own]
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.nb?")} == kept
     if lanes() >= 32:

@@ -103,8 +103,10 @@ def test_both_decoders(precision):
 
 
 def test_factor_is_for_float():
-    assert NrLdpcDecoder(factor=0.8).factor == 0.8
-    with pytest.raises(SettingError, match=r"NrLdpcDecoder.factor is for precision='float32' \(int8 has 13/16\), got"):
+    assert NrLdpcDecoder(precision="float32", factor=0.8).factor == 0.8
+    with pytest.raises(
+        SettingError, match=r"NrLdpcDecoder.factor is for precision='float32', int8 has its own; got 0.8"
+    ):
         NrLdpcDecoder(precision="int8", factor=0.8)
 
 

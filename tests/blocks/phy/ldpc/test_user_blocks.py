@@ -120,7 +120,11 @@ def test_nan_is_an_erasure_and_infinity_is_sure():
         ),
         (UserLdpcDecoder, {"matrix": 7}, "UserLdpcDecoder.matrix takes str, got int 7"),
         (UserLdpcEncoder, {"information": "middle"}, "information is one of auto, first, last; got 'middle'"),
-        (UserLdpcDecoder, {"precision": "int8", "factor": 0.7}, "factor is 0.8125 in int8, got 0.7; others need"),
+        (
+            UserLdpcDecoder,
+            {"precision": "int8", "factor": 0.7},
+            "factor is for precision='float32', int8 has its own; got 0.7",
+        ),
         (UserLdpcDecoder, {"early_stop": False}, "float32 always stops early; early_stop=False needs int8"),
         (
             UserLdpcDecoder,

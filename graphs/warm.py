@@ -28,7 +28,7 @@ from lgvsc_flow.blocks.phy.ldpc.nr_code import BASE_GRAPHS, CORE_ROWS, nr_code
 from lgvsc_flow.errors import FlowError
 from lgvsc_flow.example import example_graph
 from lgvsc_flow.graphs.channels import CHANNELS
-from lgvsc_flow.graphs.modem import Modem, uncoded
+from lgvsc_flow.graphs.modem import Modem, coded, uncoded
 from lgvsc_flow.registry import known_blocks
 
 __all__ = ["Step", "steps"]
@@ -69,6 +69,7 @@ def steps() -> Iterator[Step]:
         how = f", {modem.method}" if modem.parsed_code.name == "uncoded" and modem.channel == "awgn" else ""
         yield f"modem: {modem.name}{how}", partial(graph.run, engine="inline")
     yield "modem: hard decisions", partial(uncoded(decision="hard", n=BURST_BITS, count=FEW).run, engine="inline")
+    yield "modem: 802.11n behind an equalizer", partial(coded(count=FEW).run, engine="inline")
     yield "modem: recorded channels", _replay
     for code in _codes():
         yield f"LDPC: {code.name} and all codes of the same check degrees", partial(_decode, code)

@@ -29,11 +29,12 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, TypeVar, overload
 
-import llvmlite
+import llvmlite.binding
 import numba
 from numba.core import config as _config, serialize
 from numba.core.caching import _Cache
 from numba.core.compiler import CompileResult
+from numba.core.runtime.nrt import rtsys
 from numba.misc.appdirs import AppDirs
 
 __all__ = ["KernelCache", "kernel"]
@@ -45,7 +46,7 @@ rebuild: Callable[..., Any] = CompileResult._rebuild
 app_dirs: Callable[..., Any] = AppDirs
 _log = logging.getLogger("lgvsc_flow")
 _told: set[str] = set()
-VERSIONS = (sys.version_info[:2], sys.implementation.name, numba.__version__, llvmlite.__version__)
+VERSIONS = (1, sys.version_info[:2], sys.implementation.name, numba.__version__, llvmlite.__version__)
 
 
 @overload
@@ -110,7 +111,6 @@ class KernelCache(_Cache):
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """The kernel for these argument types, None where none is kept or it cannot be used."""
-        target_context.refresh()
         name, key = self._key(sig, target_context.codegen())
         for folder in self.folders if name else []:
             path = folder / name
@@ -121,9 +121,10 @@ class KernelCache(_Cache):
             try:
                 if hashlib.sha256(data[32:]).digest() != data[:32]:
                     raise ValueError("it is not what was written")
-                kept, payload = pickle.loads(data[32:])
+                kept, externals, payload = pickle.loads(data[32:])
                 if kept != key:
                     raise ValueError("it is another kernel's")
+                _prepare(target_context, externals)
                 return rebuild(target_context, *payload)
             except Exception as error:
                 _log.warning("%s cannot be used, %s is compiled anew: %s", path, self._function.__name__, error)
@@ -134,7 +135,7 @@ class KernelCache(_Cache):
         name, key = self._key(sig, data.codegen)
         if not name or data.lifted or data.library.has_dynamic_globals:
             return
-        payload = dumps((key, data._reduce()))
+        payload = dumps((key, _externals(data.library), data._reduce()))
         whole = hashlib.sha256(payload).digest() + payload
         errors = []
         for folder in self.folders:
@@ -182,6 +183,26 @@ class KernelCache(_Cache):
                 "Set NUMBA_CACHE_DIR to a folder that can be written.",
                 text,
             )
+
+
+def _externals(library: Any) -> list[str] | None:
+    """The functions and variables that compiled code expects to find when it is loaded; None: not known."""
+    module = getattr(library, "_final_module", None)
+    if module is None:
+        return None
+    declared = [v.name for v in (*module.functions, *module.global_variables) if v.is_declaration]
+    return sorted(name for name in declared if not name.startswith("llvm."))
+
+
+def _prepare(target_context: Any, externals: list[str] | None) -> None:
+    """Bring up as much of Numba as loaded code needs.
+
+    Its run time will do for nearly all. The rest, what can be compiled, is half of a short program's time: it is
+    brought up where code needs more, and by Numba itself before it compiles.
+    """
+    rtsys.initialize(target_context)
+    if externals is None or any(llvmlite.binding.address_of_symbol(name) is None for name in externals):
+        target_context.refresh()
 
 
 def _writable(folder: Path) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numba.core import config
+from numba.core.registry import cpu_target
 
 from lgvsc_flow import kernels
 
@@ -226,6 +227,37 @@ def test_processes_that_compile_at_the_same_time(source, tmp_path):
     assert len(files(tmp_path)) == 6  # double, 2 and 3 and 4 of int, 2 and 3 of float
     for process in (start(2), start(3)):
         assert process.communicate(timeout=120)[0] == "0\n"
+
+
+def test_a_process_that_only_reads_kernels_does_not_bring_up_the_compiler(source, tmp_path):
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import numpy as np, numba, source\n"
+        "assert source.double(3) == 6 and (source.double(np.arange(3)) == [0, 2, 4]).all()\n"
+        "print('numba.np.linalg' in sys.modules, *map(len, source.double.stats[1:]))\n"
+        "assert numba.njit(lambda x: np.sort(x)[0] + source.double(1))(np.array([5.0, 4.0])) == 6\n"
+    )
+    environment = {"NUMBA_CACHE_DIR": str(tmp_path / "kept"), "PATH": "", "HOME": str(tmp_path)}
+    environment["PYTHONPATH"] = str(Path(kernels.__file__).parents[1])
+    command = [sys.executable, "-c", code, str(source.parent)]
+    told = [
+        subprocess.run(command, env=environment, check=True, capture_output=True, text=True, timeout=120).stdout
+        for _ in range(2)
+    ]
+    assert told == ["True 0 2\n", "False 2 0\n"]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_what_loaded_code_may_miss_is_brought_up(source, monkeypatch, known):
+    if not known:
+        monkeypatch.setattr(kernels, "_externals", lambda library: None)
+    load(source).double(3)
+    calls = []
+    monkeypatch.setattr(kernels.llvmlite.binding, "address_of_symbol", lambda name: None)
+    monkeypatch.setattr(type(cpu_target.target_context), "refresh", lambda self: calls.append(self))
+    module = load(source)
+    assert module.double(4) == 8
+    assert hits(module.double) == (1, 0)
+    assert len(calls) == 1
 
 
 def test_options_and_switches(source, tmp_path):

@@ -19,7 +19,7 @@ __all__ = ["MAX_DEGREE", "decode_int8"]
 
 MAX_DEGREE = 32  # code is generated for each degree of a check
 CACHE_BYTES = 600_000  # working memory that stays near: for a second-level cache of 1 MiB per core
-SLOWEST = 0.08  # a batch goes on until its slowest frame is done: what each doubling of the frames adds
+SLOWEST = 0.15  # a batch goes on until its slowest frame is done: what each doubling of the frames adds
 HIGH_RATES = ((0.65, 12.0), (0.72, 16.0), (0.78, 24.0), (2.0, 36.0))  # up to which rate, and the mean of the LLRs
 _memory = threading.local()
 

@@ -47,16 +47,21 @@ def compile_kernels(
         for name, _ in todo:
             console.print(name)
         return
-    before = _counts()
+    before = {id(found[0]): found for found in _counts()}
     with _progress(len(todo)) as show:
         for number, (name, call) in enumerate(todo):
             so_far = compiling()
             show(number, name, None)
             call()
             show(number + 1, name, so_far)
-    compiled, cached = (after - earlier for after, earlier in zip(_counts(), before, strict=True))
+    used, compiled, cached = [], 0, 0
+    for kernel, misses, hits in _counts():
+        _, misses_before, hits_before = before.get(id(kernel), (kernel, 0, 0))
+        if (misses, hits) != (misses_before, hits_before):
+            used.append(kernel)
+            compiled, cached = compiled + misses - misses_before, cached + hits - hits_before
     spent = perf_counter() - began
-    console.print(f"compiled {compiled} kernels in {spent:.1f} s, {cached} came from the cache; kept in {_kept()}")
+    console.print(f"compiled {compiled} kernels in {spent:.1f} s, {cached} came from the cache{_kept(used)}")
 
 
 def _steps() -> list[Step]:
@@ -82,28 +87,26 @@ def _kernels() -> list[Any]:
     return [d for d in found if not isinstance(getattr(d, "_cache", None), NullCache)]
 
 
-def _counts() -> tuple[int, int]:
-    """Kernels that were compiled in this process and kept, and those that were read from disk."""
-    stats = [d.stats for d in _kernels()]
-    return sum(sum(s.cache_misses.values()) for s in stats), sum(sum(s.cache_hits.values()) for s in stats)
+def _counts() -> list[tuple[Any, int, int]]:
+    """Each kernel, how often it was compiled in this process, and how often it was read from disk."""
+    return [(d, sum(d.stats.cache_misses.values()), sum(d.stats.cache_hits.values())) for d in _kernels()]
 
 
-def _kept() -> str:
+def _kept(kernels: list[Any]) -> str:
     """Where they are.
 
     Raises:
         FlowError: some are nowhere.
     """
-    used = [d for d in _kernels() if d.stats.cache_misses or d.stats.cache_hits]
-    folders = {d.stats.cache_path for d in used}
+    folders = {d.stats.cache_path for d in kernels}
     if None in folders:
-        homeless = sorted({d.py_func.__name__.lstrip("_") for d in used if d.stats.cache_path is None})
+        homeless = sorted({d.py_func.__name__.lstrip("_") for d in kernels if d.stats.cache_path is None})
         raise FlowError(
             f"{', '.join(homeless)} could not be kept: there is no folder for them that can be written; {WHAT_TO_DO}"
         )
-    if len(folders) == 1:
-        return str(folders.pop())
-    return f"{len(folders)} folders below {Path(os.path.commonpath(sorted(folders)))}"
+    if len(folders) > 1:
+        return f"; kept in {len(folders)} folders below {Path(os.path.commonpath(sorted(folders)))}"
+    return "".join(f"; kept in {folder}" for folder in folders)
 
 
 @contextmanager

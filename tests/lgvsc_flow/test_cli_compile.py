@@ -54,7 +54,7 @@ def steps(monkeypatch):
 def test_real_kernels_are_compiled_or_read(command):
     code, out, _ = command("--only", "HARD decisions")
     assert code == 0
-    assert re.fullmatch(r"compiled \d+ kernels in [\d.]+ s, \d+ came from the cache; kept in .+\n", out)
+    assert re.fullmatch(r"compiled \d+ kernels in [\d.]+ s, \d+ came from the cache(; kept in .+)?\n", out)
     assert command("--only", "hard decisions")[1].startswith("compiled 0 kernels in ")
 
 
@@ -73,10 +73,7 @@ def test_what_was_done_is_counted_and_told(command, steps):
         r"compiled 1 kernels in 0\.\d s, 2 came from the cache; kept in 2 folders below /kernels\n", out
     )
     assert re.fullmatch(r"2 of 3: two \(0\.\d s\)\n", err)
-    assert command("--only", "three")[1:] == (
-        "compiled 0 kernels in 0.0 s, 0 came from the cache; kept in 2 folders below /kernels\n",
-        "",
-    )
+    assert command("--only", "three")[1:] == ("compiled 0 kernels in 0.0 s, 0 came from the cache\n", "")
 
 
 def test_progress_is_shown_on_a_terminal(monkeypatch):
@@ -92,7 +89,8 @@ def test_progress_is_shown_on_a_terminal(monkeypatch):
 
 
 def test_kernels_that_could_not_be_kept_are_an_error(command, steps):
-    steps.append(dispatcher(None, "_demap", misses=1))
+    steps.append(dispatcher(None, "_elsewhere", misses=1))
+    steps[1].stats.cache_path, steps[1].py_func.__name__ = None, "_demap"
     code, _, err = command()
     assert code == 1
     assert "error: demap could not be kept: there is no folder for them that can be written; set NUMBA_CACHE_DIR" in err

@@ -14,9 +14,9 @@ import numpy as np
 
 from lgvsc_flow import Block, In, Out, setting
 from lgvsc_flow.blocks.channel.doppler import Fading
-from lgvsc_flow.blocks.given import received_of
+from lgvsc_flow.blocks.given import burst_of, received_of
 from lgvsc_flow.errors import SettingError
-from lgvsc_flow.items import Received
+from lgvsc_flow.items import Received, Symbols
 from lgvsc_flow.ports import Demand
 
 __all__ = [
@@ -43,9 +43,11 @@ def turned(received: Received, factor: np.ndarray) -> Received:
     Raises:
         ValueError: the arrays are not those of a `Received`, or there is not one factor for each sample.
     """
-    received = received_of(received)
-    if factor.shape != received.symbols.shape:
-        raise ValueError(f"{received.symbols.size} samples are multiplied by {list(factor.shape)} factors, one each.")
+    received, factor = received_of(received), burst_of(factor, Symbols)
+    if factor.size != received.symbols.size:
+        raise ValueError(
+            f"{received.symbols.size} samples are multiplied by {factor.size} factors; one each is needed."
+        )
     return dataclasses.replace(received, symbols=received.symbols * factor, gain=received.gain * factor)
 
 
@@ -55,9 +57,14 @@ def imbalance(amplitude_db: float, phase_deg: float) -> tuple[complex, complex]:
     The in-phase branch is y's own; the quadrature branch has the amplitude g, 20 lg g = amplitude_db, and is
     `phase_deg` off the right angle: mu = c (1 + g e^-j phase), nu = c (1 - g e^j phase), c = (2 (1 + g^2))^-1/2.
 
+    Raises:
+        ValueError: amplitude_db is not -300 to 300, or phase_deg not finite.
+
     Ref: M. Valkama, M. Renfors, V. Koivunen, Advanced methods for I/Q imbalance compensation in communication
     receivers, IEEE Transactions on Signal Processing 49 (10), 2001.
     """
+    if not abs(amplitude_db) <= 300 or not abs(phase_deg) < np.inf:
+        raise ValueError(f"amplitude_db is -300 to 300 and phase_deg finite, got {amplitude_db} and {phase_deg}.")
     g, phase = 10.0 ** (amplitude_db / 20), np.deg2rad(phase_deg)
     scale = 1 / np.sqrt(2 * (1 + g * g))
     return complex(scale * (1 + g * np.exp(-1j * phase))), complex(scale * (1 - g * np.exp(1j * phase)))

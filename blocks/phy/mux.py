@@ -24,6 +24,7 @@ __all__ = ["MAX_COUNT", "TimeDemultiplexer", "TimeMultiplexer", "decode_sig", "e
 
 COUNT_BITS = 22
 MAX_COUNT = (1 << COUNT_BITS) - 1
+MAX_REPEATS = 64
 _CRC = "16"
 _INFO = 2 * COUNT_BITS + 16
 _CODE = wifi_code(648, "5/6")
@@ -40,8 +41,10 @@ def encode_sig(digital: int, analog: int, repeats: int = 1) -> np.ndarray:
     """The SIG field of a burst with so many digital and analog symbols: complex64 [sig_symbols(repeats)].
 
     Raises:
-        ValueError: more symbols than a burst can hold, or fewer than none.
+        ValueError: more symbols than a burst can hold, or fewer than none; repeats is not 1 to 64.
     """
+    if not 1 <= repeats <= MAX_REPEATS:
+        raise ValueError(f"a SIG field is sent 1 to {MAX_REPEATS} times, got repeats={repeats}.")
     if not 0 <= min(digital, analog) <= max(digital, analog) <= MAX_COUNT:
         raise ValueError(
             f"{digital} digital and {analog} analog symbols; a burst holds at most {MAX_COUNT} of each. "
@@ -60,6 +63,7 @@ def decode_sig(field: Received, repeats: int = 1) -> tuple[int, int] | None:
     Raises:
         ValueError: the field does not have sig_symbols(repeats) symbols, or a state that does not fit them.
     """
+    field = received_of(field)
     if repeats < 1 or field.symbols.size != sig_symbols(repeats):
         raise ValueError(
             f"a SIG field has {sig_symbols(repeats)} symbols with repeats={repeats} (1 or more), "
@@ -98,7 +102,7 @@ class TimeMultiplexer(Block):
     analog = In(Symbols, "analog_symbols")
     symbols = Out(Symbols, "sig_symbols + digital_symbols + analog_symbols", sig_repeats="{sig_repeats}")
 
-    sig_repeats: int = setting(2, ge=1, le=64, doc="copies of the SIG field")
+    sig_repeats: int = setting(2, ge=1, le=MAX_REPEATS, doc="copies of the SIG field")
 
     @property
     def sig_symbols(self) -> int:
@@ -117,7 +121,7 @@ class TimeDemultiplexer(Block):
     digital = Out(Received)
     analog = Out(Received)
 
-    sig_repeats: int = setting(2, ge=1, le=64, doc="copies of the SIG field")
+    sig_repeats: int = setting(2, ge=1, le=MAX_REPEATS, doc="copies of the SIG field")
 
     def work(self, received: Received) -> tuple[Received, Received]:
         received = received_of(received)

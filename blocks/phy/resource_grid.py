@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from lgvsc_flow.blocks.given import check_taps, received_of
+from lgvsc_flow.blocks.given import received_of
 from lgvsc_flow.blocks.phy.scrambler import Gold
 from lgvsc_flow.items import Received
 
@@ -178,13 +178,13 @@ def impulse_response(received: Received) -> tuple[np.ndarray, int, int]:
     `lgvsc_flow.blocks.channel.Dispersed`.
 
     Raises:
-        ValueError: the taps do not last for the samples, or are none.
+        ValueError: the taps do not last for the samples, or are none; the arrays are not those of a `Received`.
     """
+    received = received_of(received)
     taps = getattr(received, "taps", None)
     if taps is None:
         return np.ones((1, 1), np.complex64), max(received.symbols.size, 1), 0
     found: Any = received
-    check_taps(taps, found.hold, found.used, received.symbols.size)
     return np.ascontiguousarray(taps, np.complex64), int(found.hold), int(found.used)
 
 

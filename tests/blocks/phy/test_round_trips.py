@@ -89,7 +89,8 @@ def decided(block, received):
 def test_every_block_is_here():
     """A new block is the inverse of one here, or has none."""
     ours = {n for n, k in known_blocks().items() if home(k) in ("lgvsc_flow.blocks.phy", "lgvsc_flow.blocks.channel")}
-    assert ours == set(PAIRS) | {name for names in PAIRS.values() for name in names} | ALONE
+    listed = set(PAIRS) | {name for names in PAIRS.values() for name in names} | ALONE
+    assert ours == listed, f"add to PAIRS, with a test, or to ALONE: {ours ^ listed}"
 
 
 @some

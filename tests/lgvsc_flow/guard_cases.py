@@ -5,11 +5,11 @@ import sys
 import numpy as np
 from guard import SIZES, Case, run_all
 
+from lgvsc_flow.blocks import phy
 from lgvsc_flow.blocks.channel.awgn import add_noise
 from lgvsc_flow.blocks.channel.dispersed import Dispersed, disperse
 from lgvsc_flow.blocks.channel.equalizer import equalize
 from lgvsc_flow.blocks.channel.mimo import MimoReceived, separate
-from lgvsc_flow.blocks.phy import OfdmDemodulator
 from lgvsc_flow.blocks.phy.constellation import ORDERS
 from lgvsc_flow.blocks.phy.convolutional import (
     ENDS,
@@ -131,7 +131,7 @@ def n_used(taps, x):
     return min(6, len(taps) * 7 - x.size)
 
 
-grid = OfdmDemodulator(fft_size=16, cp=3, subcarriers=11, slot_symbols=3, pilot_spacing=4, pilot_symbols=1)
+grid = phy.OfdmDemodulator(fft_size=16, cp=3, subcarriers=11, slot_symbols=3, pilot_spacing=4, pilot_symbols=1)
 case(
     "ofdm",
     lambda n: [symbols(57 * n), symbols(57 * n), positive(57 * n), symbols(5 * (57 * n // 10 + 2)).reshape(-1, 5)],
@@ -161,6 +161,16 @@ for name in CRCS:
         lambda n, c=name: [append_crc(bits(3 * max(n, 1)), max(n, 1), c)],
         lambda b, c=name: check_crc(b, b.size // 3 - CRCS[c].bits, c),
     )
+for m in (1, 2, 4, 6, 8, 10, 12):
+    for n in (m, 5 * m, 16 * m, 33 * m, 64 * m):
+        same = {"n": n, "bits_per_symbol": m}
+        case(f"NrInterleaver {n} {m}", lambda w, n=n: [bits(w * n)], phy.NrInterleaver(**same).work, range(4))
+        case(f"NrDeinterleaver {n} {m}", lambda w, n=n: [llrs(w * n)], phy.NrDeinterleaver(**same).work, range(4))
+for n in (1, 7, 16, 31, 64, 65):
+    case(f"Interleaver {n}", lambda w, n=n: [bits(w * n)], phy.Interleaver(columns=n).work, range(70))
+    case(f"Deinterleaver {n}", lambda w, n=n: [llrs(w * n)], phy.Deinterleaver(columns=n).work, range(70))
+case("RandomInterleaver", lambda n: [bits(n)], phy.RandomInterleaver().work, FEW)
+case("RandomDeinterleaver", lambda n: [llrs(n)], phy.RandomDeinterleaver().work, FEW)
 for kind in (SelfSyncScrambler, SelfSyncDescrambler):
     case(kind.__name__, lambda n: [bits(n)], anew(kind()))
 case("LlrDescrambler", lambda n: [llrs(n)], anew(LlrDescrambler()))

@@ -108,8 +108,8 @@ def _tail(code: Code, degree: int, factor: int, state: State, put: Put) -> Itera
 
 
 def _scaled(code: Code, size: Any, factor: int, zero: Any) -> Any:
-    """factor/16 of sizes, rounded down: by a mean with the size or with nothing for each binary place."""
-    places = [factor >> place & 1 for place in range(4)]
+    """factor/32 of sizes, rounded down: by a mean with the size or with nothing for each binary place."""
+    places = [factor >> place & 1 for place in range(5)]
     scaled = zero
     for place in places[places.index(1) :]:
         scaled = code.average(size if place else zero, scaled)
@@ -162,7 +162,7 @@ def layers(
     buffers that are written, `degrees` int32 [base rows]. `old` are the messages where `again` is 1; where it is 0, in
     the first iteration, int8 [edges, width].
     """
-    lanes, degree_set, sixteenths = literal(width), _set(literal(mask)), literal(factor)
+    lanes, degree_set, parts = literal(width), _set(literal(mask)), literal(factor)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         code = Code(builder, lanes)
@@ -214,10 +214,10 @@ def layers(
             with code.loop(last) as vector:
                 done, ahead = [builder.load(slot) for slot in slots], builder.add(vector, code.number(1))
                 coming: State = []
-                _in_turns(_head(code, degree, load(ahead), coming), _tail(code, degree, sixteenths, done, put(vector)))
+                _in_turns(_head(code, degree, load(ahead), coming), _tail(code, degree, parts, done, put(vector)))
                 keep(coming)
             done = [builder.load(slot) for slot in slots]
-            _in_turns(_tail(code, degree, sixteenths, done, put(last)))
+            _in_turns(_tail(code, degree, parts, done, put(last)))
             for goal in goals:
                 target = code.at(columns, goal)
                 code.store(code.load(target), code.at(target, span))

@@ -35,7 +35,7 @@ def _aligned(name: str, size: int) -> np.ndarray:
 
 
 def arithmetic(code: LdpcCode) -> tuple[float, int]:
-    """Steps that the LLRs of a codeword are scaled to in the geometric mean, and the factor in sixteenths.
+    """Steps that the LLRs of a codeword are scaled to in the geometric mean, and the factor in 32nds.
 
     Measured (`benchmarks/ldpc_bler.py`): at low rates many messages meet in a bit, and a finer scale saturates its
     total; at high rates few do, and a coarser one rounds away what tells them apart. The factor is lower where checks
@@ -44,10 +44,10 @@ def arithmetic(code: LdpcCode) -> tuple[float, int]:
     """
     rate = code.k / code.n
     if rate >= 0.55:
-        return next(mean for limit, mean in HIGH_RATES if rate < limit), 13
+        return next(mean for limit, mean in HIGH_RATES if rate < limit), 26
     if not code.extended:
-        return 8.0, 14
-    return (5.0, 11) if rate < 0.3 else (8.0, 11) if rate < 0.45 else (10.0, 12)
+        return 8.0, 28
+    return (5.0, 22) if rate < 0.3 else (8.0, 22) if rate < 0.45 else (10.0, 25)
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,7 +177,7 @@ def decode_int8(
 
     Each codeword is scaled by itself so that its LLRs have a geometric mean of 5 to 21 steps, by code, rounded and
     clipped to +-63; totals saturate at +-127. Messages are the least of the other inputs, counted as 49 at most, times
-    11/16 to 14/16, by code, and rounded down; they lie half-way between whole numbers and begin as -1/2 and 1/2 in
+    22/32 to 28/32, by code, and rounded down; they lie half-way between whole numbers and begin as -1/2 and 1/2 in
     turns. NaN counts as an erasure (0), infinity as +-63; neither has a say in the scale. A bit that stays undecided
     (0) is read as 1, and a frame of which nothing arrived is not decoded. The result does not depend on the CPU, its
     vector width, or the other codewords of the burst.

@@ -55,7 +55,7 @@ def _mark(frames_set: int, frames: int, mask: np.ndarray) -> None:
 
 @cache
 def kernel(width: int, degrees_mask: int, factor: int) -> Callable[..., Any]:
-    """The decoder for vectors of `width` bytes, codes whose check degrees are the bits of a mask, and factor/16."""
+    """The decoder for vectors of `width` bytes, codes whose check degrees are the bits of a mask, and factor/32."""
     stamp = STAMP
 
     @njit(nogil=True, cache=True)

@@ -43,7 +43,7 @@ def quantised(frame, mean):
 
 def by_definition(llrs, code, iterations):
     """Min-sum on saturating integers, check by check, without early stop: m and v stand for m + 1/2 and v + 1/2."""
-    mean, sixteenths = arithmetic(code)
+    mean, parts = arithmetic(code)
     h, words = code.parity_check(), []
     first = np.zeros(h.shape, int)
     seen = np.arange(code.n // code.z)
@@ -60,7 +60,7 @@ def by_definition(llrs, code, iterations):
                 inputs = np.clip(total[at] - messages[row, at] - 1, -128, 127)
                 for i, bit in enumerate(at):
                     others = np.delete(inputs, i)
-                    size = min([49, *np.where(others < 0, -others - 1, others)]) * sixteenths // 16
+                    size = min([49, *np.where(others < 0, -others - 1, others)]) * parts // 32
                     messages[row, bit] = -size - 1 if (others < 0).sum() % 2 else size
                     total[bit] = np.clip(inputs[i] + messages[row, bit] + 1, -128, 127)
         words.append(total <= 0)

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from numba import njit
 
 from lgvsc_flow import Block, In, Out, setting
 from lgvsc_flow.items import ArrayType
+from lgvsc_flow.kernels import kernel
 
 __all__ = ["AnySink", "Bursts", "expected", "nine"]
 
@@ -20,7 +20,7 @@ Samples = ArrayType("Samples", np.dtype(np.complex64), "complex baseband samples
 Reals = ArrayType("Reals", np.dtype(np.float32), "real samples")
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def multiply(x: np.ndarray, factor: np.generic) -> np.ndarray:
     y = np.empty_like(x)
     for i in range(x.size):
@@ -28,7 +28,7 @@ def multiply(x: np.ndarray, factor: np.generic) -> np.ndarray:
     return y
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def add(x: np.ndarray, constant: np.generic) -> np.ndarray:
     y = np.empty_like(x)
     for i in range(x.size):
@@ -36,7 +36,7 @@ def add(x: np.ndarray, constant: np.generic) -> np.ndarray:
     return y
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def rotate(x: np.ndarray, steps: np.ndarray, phase: np.complex64) -> np.ndarray:
     y = np.empty_like(x)
     for i in range(x.size):
@@ -44,7 +44,7 @@ def rotate(x: np.ndarray, steps: np.ndarray, phase: np.complex64) -> np.ndarray:
     return y
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def conjugate(x: np.ndarray) -> np.ndarray:
     y = np.empty_like(x)
     for i in range(x.size):
@@ -52,7 +52,7 @@ def conjugate(x: np.ndarray) -> np.ndarray:
     return y
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def power(x: np.ndarray) -> np.ndarray:
     y = np.empty(x.size, np.float32)
     for i in range(x.size):

@@ -18,13 +18,13 @@ from typing import Any, Literal
 
 import numpy as np
 from elementwise import AnySink, Bursts, Samples, nine
-from numba import njit
 from runtime_rows import ESN0_DB, theory_ber
 
 from lgvsc_flow import Block, Graph, In, Out, setting
 from lgvsc_flow.blocks.channel import AwgnChannel
 from lgvsc_flow.blocks.metrics import BerMeter
 from lgvsc_flow.graphs.modem import uncoded
+from lgvsc_flow.kernels import kernel
 
 Build = Callable[[int], tuple[Graph, int]]  # bursts to a graph, and to what it is counted as
 
@@ -67,7 +67,7 @@ class Drop(Block):
         pass
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def iterate(x: np.ndarray, times: int) -> np.ndarray:
     y = np.empty_like(x)
     for i in range(x.size):

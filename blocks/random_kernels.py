@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 from lgvsc_flow.blocks.simd import F32, LANES, U32, U64, Memory, Vector, spread
+from lgvsc_flow.kernels import kernel
 
 __all__ = ["LANES", "BitStream", "NoiseStream"]
 
@@ -127,7 +128,7 @@ _noise_steps = _each_step(_emit_noise)
 _bit_steps = _each_step(_emit_bits)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _add_noise(state: np.ndarray, symbols: np.ndarray, scale: np.float32) -> np.ndarray:
     n, used = symbols.size, int(state[_USED])
     noisy = np.empty(n, np.complex64)
@@ -152,7 +153,7 @@ def _add_noise(state: np.ndarray, symbols: np.ndarray, scale: np.float32) -> np.
     return noisy
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _random_bits(state: np.ndarray, n: int) -> np.ndarray:
     used = int(state[_USED])
     bits = np.empty(n, np.uint8)

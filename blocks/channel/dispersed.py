@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
 from lgvsc_flow.blocks.given import burst_of, check_taps
 from lgvsc_flow.items import Received, Symbols
+from lgvsc_flow.kernels import kernel
 
 __all__ = ["Dispersed", "disperse"]
 
@@ -33,7 +33,7 @@ class Dispersed(Received):
         return float(np.mean(np.sum(np.abs(self.taps) ** 2, axis=1, dtype=np.float64))) if self.taps.size else 0.0
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _disperse(x: np.ndarray, past: int, taps_re: np.ndarray, taps_im: np.ndarray, hold: int, used: int) -> np.ndarray:
     n = x.size - past
     x_re, x_im = x.real.copy(), x.imag.copy()

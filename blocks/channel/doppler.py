@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numba import njit
 
 from lgvsc_flow import Block, In, Out, setting
 from lgvsc_flow.blocks.channel.awgn import add_noise, noise_variance
@@ -26,6 +25,7 @@ from lgvsc_flow.blocks.given import burst_of
 from lgvsc_flow.blocks.random_kernels import NoiseStream
 from lgvsc_flow.errors import SettingError
 from lgvsc_flow.items import Received, Symbols
+from lgvsc_flow.kernels import kernel
 
 __all__ = ["Fading", "JakesChannel", "check_hold", "draw_fading"]
 
@@ -106,7 +106,7 @@ def draw_fading(
     return Fading(turns, phases, amplitudes)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _turned(turns: np.ndarray, phases: np.ndarray, amplitudes: np.ndarray, step: int) -> tuple[np.ndarray, np.ndarray]:
     """Every sinusoid at one step: float32 [paths, N], real and imaginary parts."""
     re, im = np.empty(turns.shape, np.float32), np.empty(turns.shape, np.float32)
@@ -118,7 +118,7 @@ def _turned(turns: np.ndarray, phases: np.ndarray, amplitudes: np.ndarray, step:
     return re, im
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _sum_of_sinusoids(
     first: int,
     count: int,

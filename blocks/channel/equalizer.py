@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from lgvsc_flow import Block, In, Out, setting
 from lgvsc_flow.blocks.flat import FLAT
 from lgvsc_flow.blocks.given import received_of
 from lgvsc_flow.items import Received
+from lgvsc_flow.kernels import kernel
 
 __all__ = ["Equalizer", "equalize"]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _equalize(y: np.ndarray, h: np.ndarray, noise: np.ndarray, mmse: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     many_gains, many_noises = h.size > 1, noise.size > 1
     symbols = np.empty(y.size, np.complex64)
@@ -37,7 +37,7 @@ def _equalize(y: np.ndarray, h: np.ndarray, noise: np.ndarray, mmse: bool) -> tu
     return symbols, gain, variance
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _equalize_burst(
     y: np.ndarray, g: np.complex64, n0: np.float32, mmse: bool
 ) -> tuple[np.ndarray, np.float32, np.float32, bool]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-from numba import njit
 
 from lgvsc_flow import Block, In, Out, setting
 from lgvsc_flow.blocks.channel.awgn import add_noise, noise_variance
@@ -13,13 +12,14 @@ from lgvsc_flow.blocks.given import burst_of
 from lgvsc_flow.blocks.random_kernels import NoiseStream
 from lgvsc_flow.errors import SettingError
 from lgvsc_flow.items import ArrayType, Received, Symbols
+from lgvsc_flow.kernels import kernel
 
 __all__ = ["GilbertElliottChannel", "walk"]
 
 _UNIFORMS = ArrayType("uniforms", np.dtype(np.float64), "numbers of [0, 1)")
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _walk(bad: bool, to_bad: float, to_good: float, uniforms: np.ndarray) -> np.ndarray:
     states = np.empty(uniforms.size, np.bool_)
     for i in range(uniforms.size):

@@ -6,7 +6,6 @@ import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
 from lgvsc_flow import Block, In, Out, setting
 from lgvsc_flow.blocks.channel.awgn import add_noise, noise_variance
@@ -14,6 +13,7 @@ from lgvsc_flow.blocks.given import burst_of
 from lgvsc_flow.blocks.random_kernels import NoiseStream
 from lgvsc_flow.errors import SettingError
 from lgvsc_flow.items import Received, Symbols
+from lgvsc_flow.kernels import kernel
 
 __all__ = ["MimoChannel", "MimoEqualizer", "MimoReceived", "separate"]
 
@@ -29,7 +29,7 @@ class MimoReceived(Received):
     hold: int
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _inverse(a: np.ndarray, inverse: np.ndarray) -> bool:
     """Invert a Hermitian, positive definite matrix (destroyed) by Gauss-Jordan; False where it is singular."""
     k = a.shape[0]
@@ -55,7 +55,7 @@ def _inverse(a: np.ndarray, inverse: np.ndarray) -> bool:
     return True
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _separate(
     y: np.ndarray, h: np.ndarray, hold: int, noise: float, mmse: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

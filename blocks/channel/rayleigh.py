@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-from numba import njit
 
 from lgvsc_flow import Block, In, Out, setting
 from lgvsc_flow.blocks.channel.awgn import add_noise, noise_variance
 from lgvsc_flow.blocks.given import burst_of
 from lgvsc_flow.blocks.random_kernels import NoiseStream
 from lgvsc_flow.items import Received, Symbols
+from lgvsc_flow.kernels import kernel
 
 __all__ = ["RayleighChannel", "fading"]
 
@@ -29,7 +29,7 @@ def fading(symbols: int, coherence: int, rng: np.random.Generator | NoiseStream)
     return _spread(draws, coherence, symbols)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _spread(draws: np.ndarray, coherence: int, symbols: int) -> np.ndarray:
     gain = np.empty(symbols, np.complex64)
     for block in range(draws.size):

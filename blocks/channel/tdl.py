@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numba import njit
 
 from lgvsc_flow import Block, In, Out, setting
 from lgvsc_flow.blocks.channel.awgn import add_noise, noise_variance
@@ -17,6 +16,7 @@ from lgvsc_flow.blocks.given import burst_of
 from lgvsc_flow.blocks.random_kernels import NoiseStream
 from lgvsc_flow.errors import SettingError
 from lgvsc_flow.items import Symbols
+from lgvsc_flow.kernels import kernel
 
 __all__ = ["PROFILES", "Profile", "TdlChannel", "pulses"]
 
@@ -106,7 +106,7 @@ def pulses(delays: np.ndarray, lead: int) -> np.ndarray:
     return (np.sinc(offset) * window).astype(np.float32)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _mix(gains: np.ndarray, shape: np.ndarray) -> np.ndarray:
     """Path gains [rows, paths] to taps [rows, length]; each row by itself, in the order of the paths."""
     taps = np.zeros((gains.shape[0], shape.shape[1]), np.complex64)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from statistics import NormalDist
 
 import numpy as np
-from numba import njit
 
 from lgvsc_flow.block import Block, setting
 from lgvsc_flow.items import Bits, Checked
+from lgvsc_flow.kernels import kernel
 from lgvsc_flow.ports import In
 
 __all__ = ["BerMeter", "PacketMeter", "count_errors", "wilson_interval"]
@@ -30,7 +30,7 @@ def wilson_interval(errors: int, trials: int, confidence: float = 0.99) -> tuple
     return low, high
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def count_errors(sent: np.ndarray, received: np.ndarray) -> int:
     """How many elements of two arrays of one size differ."""
     wrong = 0

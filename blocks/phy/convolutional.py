@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import numpy as np
-from numba import njit
 
 from lgvsc_flow import Block, In, Out, setting
 from lgvsc_flow.blocks.given import bits_of, burst_of
 from lgvsc_flow.blocks.phy.viterbi import TAIL_BITING, TRUNCATED, ZERO_TERMINATED, decode_words
 from lgvsc_flow.errors import SettingError
 from lgvsc_flow.items import Bits, Llrs
+from lgvsc_flow.kernels import kernel
 
 __all__ = [
     "ConvolutionalCode",
@@ -83,7 +83,7 @@ def convolutional_code(k: int, code_rate: str = "1/2", termination: str = "zero"
     return ConvolutionalCode(k, code_rate, termination)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _word(bits: np.ndarray, circular: bool, padded: np.ndarray, coded: np.ndarray) -> None:
     """Code bits [2 * steps] of a word of bits [k], through padded [steps + 6], in which zeros follow the bits."""
     for i in range(bits.size):
@@ -96,7 +96,7 @@ def _word(bits: np.ndarray, circular: bool, padded: np.ndarray, coded: np.ndarra
         coded[2 * t + 1] = common ^ padded[t + 5]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _encode(bits: np.ndarray, k: int, steps: int, circular: bool, sent: np.ndarray) -> np.ndarray:
     words, n = bits.size // k, sent.size
     out = np.empty(words * n, np.uint8)

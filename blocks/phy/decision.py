@@ -6,7 +6,6 @@ from functools import partial
 
 import numpy as np
 from llvmlite import ir
-from numba import njit
 
 from lgvsc_flow import Block, In, Out, setting
 from lgvsc_flow.blocks.flat import FLAT
@@ -15,6 +14,7 @@ from lgvsc_flow.blocks.phy.constellation import ORDERS, check_order
 from lgvsc_flow.blocks.phy.qam_soft import NONE, PAIRS, SYMBOLS, burst_factors, interleave, matched, state_of
 from lgvsc_flow.blocks.simd import F32, LANES, U32, Memory, Vector, each_step
 from lgvsc_flow.items import Bits, Llrs, Received
+from lgvsc_flow.kernels import kernel
 
 __all__ = ["HardDecision", "QamDecision", "decide", "decide_symbols"]
 
@@ -22,7 +22,7 @@ U8 = ir.VectorType(ir.IntType(8), LANES)
 _GAIN, _NOISE = np.ones(1, np.complex64), np.ones(1, np.float32)  # of symbols that are matched already
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _signs(llrs: np.ndarray) -> np.ndarray:
     bits = np.empty(llrs.size, np.uint8)
     for i in range(llrs.size):
@@ -39,7 +39,7 @@ def decide(llrs: np.ndarray) -> np.ndarray:
     return _signs(burst_of(llrs, Llrs))
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _factors(gain: np.ndarray, noise_variance: np.ndarray, half: int) -> tuple[np.float32, np.float32]:
     """`burst_factors` for levels at odd integers; NaN, which decides for zeros, where nothing can be used."""
     re, im, weight = burst_factors(gain[0], noise_variance[0])
@@ -80,7 +80,7 @@ _of_symbols = each_step(*[partial(_emit, half=half, per_symbol=True) for half in
 _of_burst = each_step(*[partial(_emit, half=half, per_symbol=False) for half in _HALVES])
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _decide(
     symbols: np.ndarray, weights: np.ndarray, gain: np.ndarray, noise_variance: np.ndarray, half: int
 ) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
 from lgvsc_flow import Block, In, Out, setting
@@ -18,6 +18,7 @@ from lgvsc_flow.blocks.phy.points_soft import MOST_POINTS, decide_points, llrs_o
 from lgvsc_flow.blocks.phy.qam_soft import matched, state_of
 from lgvsc_flow.errors import SettingError
 from lgvsc_flow.items import Bits, Llrs, Received, Symbols
+from lgvsc_flow.kernels import kernel
 
 __all__ = ["UserPointsDecision", "UserPointsDemodulator", "UserPointsModulator", "points_of"]
 
@@ -75,7 +76,7 @@ def _eight_bits(typing: Any, bits: Any, at: Any) -> tuple[Any, Any]:
 _eight: Any = intrinsic(_eight_bits)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _map(bits: np.ndarray, points: np.ndarray, bits_per_symbol: int) -> np.ndarray:
     n, m = bits.size // bits_per_symbol, bits_per_symbol
     symbols = np.empty(n, np.complex64)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from lgvsc_flow.blocks.given import burst_of
 from lgvsc_flow.blocks.phy.points_stages import (
@@ -21,13 +20,14 @@ from lgvsc_flow.blocks.phy.points_stages import (
 )
 from lgvsc_flow.blocks.simd import LANES
 from lgvsc_flow.items import ArrayType, Symbols
+from lgvsc_flow.kernels import kernel
 
 __all__ = ["MOST_POINTS", "decide_points", "llrs_of_points"]
 
 _WEIGHTS = ArrayType("weights", np.dtype(np.float32), "one per symbol")
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _prepare(points: np.ndarray) -> tuple[int, np.ndarray, np.ndarray]:
     """The bits of a label, the points as the stages take them, and scratch memory."""
     bits = 0
@@ -40,7 +40,7 @@ def _prepare(points: np.ndarray) -> tuple[int, np.ndarray, np.ndarray]:
     return bits, table, np.empty((TABLE + 2 * max(1, points.size >> STEP), LANES), np.float32)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _take(rows: np.ndarray, symbols: np.ndarray, weights: np.ndarray, start: int) -> int:
     """Load 16 symbols, or what is left of them with weights of 0; how many there were."""
     count = min(LANES, symbols.size - start)
@@ -53,7 +53,7 @@ def _take(rows: np.ndarray, symbols: np.ndarray, weights: np.ndarray, start: int
     return count
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _soften(symbols: np.ndarray, weights: np.ndarray, points: np.ndarray, exact: bool) -> np.ndarray:
     bits, table, rows = _prepare(points)
     n = symbols.size
@@ -79,7 +79,7 @@ def _soften(symbols: np.ndarray, weights: np.ndarray, points: np.ndarray, exact:
     return out
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _decide(symbols: np.ndarray, weights: np.ndarray, points: np.ndarray) -> np.ndarray:
     bits, table, rows = _prepare(points)
     n = symbols.size

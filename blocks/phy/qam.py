@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from llvmlite import ir
-from numba import njit
 
 from lgvsc_flow import Block, In, Out, setting
 from lgvsc_flow.blocks.flat import FLAT
@@ -13,6 +12,7 @@ from lgvsc_flow.blocks.phy.constellation import ORDERS, amplitudes, check_order,
 from lgvsc_flow.blocks.phy.qam_soft import LLR_MAX, demodulate
 from lgvsc_flow.blocks.simd import LANES, U32, Memory, Vector, each_step
 from lgvsc_flow.items import Bits, Llrs, Received, Symbols
+from lgvsc_flow.kernels import kernel
 
 __all__ = [
     "LLR_MAX",
@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _modulate_4(bits: np.ndarray, near: np.float32) -> np.ndarray:
     symbols = np.empty(bits.size // 2, np.complex64)
     x = symbols.view(np.float32)
@@ -53,7 +53,7 @@ def _emit_16(memory: list[Memory], step: ir.Value, numbers: list[Vector]) -> Non
 _steps_of_16 = each_step(_emit_16)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _modulate_16(bits: np.ndarray) -> np.ndarray:
     n = bits.size // 4
     symbols = np.empty(n, np.complex64)
@@ -68,7 +68,7 @@ def _modulate_16(bits: np.ndarray) -> np.ndarray:
     return symbols
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _modulate_64(bits: np.ndarray, levels: np.ndarray) -> np.ndarray:
     symbols = np.empty(bits.size // 6, np.complex64)
     x = symbols.view(np.float32)
@@ -79,7 +79,7 @@ def _modulate_64(bits: np.ndarray, levels: np.ndarray) -> np.ndarray:
     return symbols
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _modulate_256(bits: np.ndarray, levels: np.ndarray) -> np.ndarray:
     symbols = np.empty(bits.size // 8, np.complex64)
     x = symbols.view(np.float32)
@@ -92,7 +92,7 @@ def _modulate_256(bits: np.ndarray, levels: np.ndarray) -> np.ndarray:
     return symbols
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _modulate_1024(bits: np.ndarray, levels: np.ndarray) -> np.ndarray:
     symbols = np.empty(bits.size // 10, np.complex64)
     x = symbols.view(np.float32)

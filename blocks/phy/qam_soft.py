@@ -7,13 +7,13 @@ from functools import partial
 
 import numpy as np
 from llvmlite import ir
-from numba import njit
 
 from lgvsc_flow.blocks.given import received_of
 from lgvsc_flow.blocks.phy.constellation import ORDERS, check_order
 from lgvsc_flow.blocks.phy.qam_exact import exact, nearness
 from lgvsc_flow.blocks.simd import F32, LANES, U32, Memory, Vector, each_step
 from lgvsc_flow.items import Received
+from lgvsc_flow.kernels import kernel
 
 __all__ = [
     "LLR_MAX",
@@ -46,7 +46,7 @@ def state_of(received: Received) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return received.symbols, received.gain.reshape(-1), received.noise_variance.reshape(-1)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def matched(symbols: np.ndarray, gain: np.ndarray, noise_variance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Equalized symbols y / gain, complex64 [n], and their weight |gain|^2 / noise_variance, float32 [n].
 
@@ -150,7 +150,7 @@ _of_burst = each_step(*[partial(_emit, order=order, per_symbol=False, method=_ma
 _exact_of_symbols = each_step(*[partial(_emit, order=order, per_symbol=True, method=exact) for order in ORDERS])
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def burst_factors(gain: np.complex64, noise_variance: np.float32) -> tuple[np.float32, np.float32, np.float32]:
     """What `matched` multiplies all symbols of a burst by: y / gain = (y.re a + y.im b, y.im a - y.re b), and a weight.
 
@@ -164,7 +164,7 @@ def burst_factors(gain: np.complex64, noise_variance: np.float32) -> tuple[np.fl
     return gain.real * inverse, gain.imag * inverse, min(w, MOST) if usable else zero
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _soften(
     symbols: np.ndarray, weights: np.ndarray, gain: np.ndarray, noise_variance: np.ndarray, which: int, bits: int
 ) -> np.ndarray:
@@ -188,7 +188,7 @@ def _soften(
     return llrs
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _soften_exactly(symbols: np.ndarray, weights: np.ndarray, which: int, bits: int) -> np.ndarray:
     """Exact LLRs of matched symbols with a weight each."""
     n, zero = symbols.size, np.float32(0)

@@ -7,11 +7,11 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from lgvsc_flow.blocks.given import received_of
 from lgvsc_flow.blocks.phy.scrambler import Gold
 from lgvsc_flow.items import Received
+from lgvsc_flow.kernels import kernel
 
 __all__ = ["ResourceGrid", "impulse_response", "known_symbols", "resource_grid"]
 
@@ -188,7 +188,7 @@ def impulse_response(received: Received) -> tuple[np.ndarray, int, int]:
     return np.ascontiguousarray(taps, np.complex64), int(found.hold), int(found.used)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _mean_response(
     taps: np.ndarray, hold: int, used: int, gain: np.ndarray, symbols: int, fft_size: int, cp: int
 ) -> np.ndarray:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numba import njit
 
 from lgvsc_flow import Block, In, Out, setting
 from lgvsc_flow.blocks.given import bits_of, burst_of
 from lgvsc_flow.errors import SettingError
 from lgvsc_flow.items import Bits, Llrs
+from lgvsc_flow.kernels import kernel
 
 __all__ = [
     "SEQUENCES",
@@ -223,7 +223,7 @@ class LlrDescrambler(_Additive):
         return (llrs.view(np.uint32) ^ signs).view(np.float32)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _feed(bits: np.ndarray, lag: int, tap: int, past: np.ndarray, back: bool) -> np.ndarray:
     """Scramble by the bits sent before, or `back`; past uint8 [lag] are those, in and out."""
     out = np.empty(bits.size, np.uint8)

@@ -16,12 +16,13 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 from lgvsc_flow.blocks.given import burst_of
 from lgvsc_flow.items import Llrs
+from lgvsc_flow.kernels import kernel
 
 __all__ = ["GENERATORS", "Q_MAX", "TAIL_BITING", "TRUNCATED", "ZERO_TERMINATED", "decode_words"]
 
@@ -141,7 +142,7 @@ _both_ways = _survivors((1, -1))
 _forward = _survivors((1,))
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _scale(sizes: np.ndarray, limit: np.int32) -> np.float32:
     """The power of two by which LLRs become integers of at most Q_MAX; 0 if all are 0 or NaN.
 
@@ -158,7 +159,7 @@ def _scale(sizes: np.ndarray, limit: np.int32) -> np.float32:
     return np.float32(math.ldexp(Q_MAX, int(-exponent - (1 if most & 0x7FFFFF else 0))))
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _quantise(llrs: np.ndarray, scale: np.float32, largest: np.float32, quantised: np.ndarray) -> None:
     """int16 [n] from float32 LLRs [n]: scaled, limited to +-largest and rounded; NaN becomes 0."""
     half, zero = np.float32(0.5), np.float32(0)
@@ -170,7 +171,7 @@ def _quantise(llrs: np.ndarray, scale: np.float32, largest: np.float32, quantise
         quantised[i] = np.int16(np.int32(value + (half if value >= zero else -half)))
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _sums(quantised: np.ndarray, branches: np.ndarray) -> None:
     """What each pair of code bits gains, int16 [steps * 4], from the quantised LLRs [steps * 2]."""
     for t in range(quantised.size // 2):
@@ -181,7 +182,7 @@ def _sums(quantised: np.ndarray, branches: np.ndarray) -> None:
         branches[4 * t + 3] = -first - second
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _between(branches: np.ndarray, decisions: np.ndarray, metrics: np.ndarray, end: int, out: np.ndarray) -> None:
     """Decode a word that starts in state 0 and ends in state 0 (`end` ZERO_TERMINATED) or any: uint8 [k <= steps]."""
     steps = decisions.size
@@ -213,7 +214,7 @@ def _between(branches: np.ndarray, decisions: np.ndarray, metrics: np.ndarray, e
         right = ((right << one) & mask) | bit
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _trace(branches: np.ndarray, decisions: np.ndarray, end: np.uint64, out: np.ndarray) -> tuple[np.uint64, int]:
     """Bits of the survivor that ends in state `end`; returns the state it began in and its correlation."""
     state, total = end, 0
@@ -226,7 +227,7 @@ def _trace(branches: np.ndarray, decisions: np.ndarray, end: np.uint64, out: np.
     return state, total
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _starts(decisions: np.ndarray, states: np.ndarray) -> None:
     """Where the survivors of all 64 end states began: uint64 [64]."""
     for s in range(64):
@@ -238,7 +239,7 @@ def _starts(decisions: np.ndarray, states: np.ndarray) -> None:
             states[s] = ((state << np.uint64(1)) & np.uint64(62)) | ((word >> state) & np.uint64(1))
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _around(
     branches: np.ndarray,
     decisions: np.ndarray,
@@ -277,7 +278,7 @@ def _around(
                         out[i] = trial[i]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _decode(
     llrs: np.ndarray,
     sizes: np.ndarray,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from lgvsc_flow.blocks.given import burst_of
 from lgvsc_flow.blocks.phy.ldpc.code import LdpcCode
 from lgvsc_flow.items import Llrs
+from lgvsc_flow.kernels import kernel
 
 __all__ = ["Decoded", "best_factor", "decode"]
 
@@ -27,7 +27,7 @@ class Decoded(NamedTuple):
     parity_ok: np.ndarray
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _load(llrs: np.ndarray, frame: int, n: int, total: np.ndarray) -> int:
     """Codewords `frame` onwards into the lanes of total [n, lanes]; returns how many there were."""
     lanes = min(total.shape[1], llrs.size // n - frame)
@@ -41,7 +41,7 @@ def _load(llrs: np.ndarray, frame: int, n: int, total: np.ndarray) -> int:
     return lanes
 
 
-@njit(nogil=True, cache=True, fastmath={"nnan", "nsz"})
+@kernel(fastmath={"nnan", "nsz"})
 def _iterate(
     total: np.ndarray,
     messages: np.ndarray,
@@ -94,7 +94,7 @@ def _iterate(
                     total[at, lane] = value + message
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _unsatisfied(
     total: np.ndarray, z: int, starts: np.ndarray, columns: np.ndarray, shifts: np.ndarray, failed: np.ndarray
 ) -> None:
@@ -114,7 +114,7 @@ def _unsatisfied(
                 failed[lane] |= odd[lane]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _decode(
     llrs: np.ndarray,
     n: int,

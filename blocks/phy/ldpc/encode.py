@@ -7,18 +7,18 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from lgvsc_flow.blocks.given import bits_of
 from lgvsc_flow.blocks.phy.ldpc.across import signs_across, turn_across, words_across
 from lgvsc_flow.blocks.phy.ldpc.checks import STAMP
 from lgvsc_flow.blocks.phy.ldpc.code import LdpcCode
 from lgvsc_flow.blocks.phy.ldpc.simd import lanes
+from lgvsc_flow.kernels import kernel
 
 __all__ = ["encode"]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _add_shifted(total: np.ndarray, block: np.ndarray, shift: int) -> None:
     """total[r] ^= block[(r + shift) mod z], as two straight runs."""
     left = total.size - shift
@@ -28,7 +28,7 @@ def _add_shifted(total: np.ndarray, block: np.ndarray, shift: int) -> None:
         total[left + r] ^= block[r]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _parity(word: np.ndarray, k: int, z: int, starts: np.ndarray, columns: np.ndarray, shifts: np.ndarray) -> None:
     """Fill word[k:] uint64, as many codewords as bits."""
     rows = starts.size - 1
@@ -59,7 +59,7 @@ def _parity(word: np.ndarray, k: int, z: int, starts: np.ndarray, columns: np.nd
 def _kernel(width: int) -> Callable[..., Any]:
     stamp = STAMP
 
-    @njit(nogil=True, cache=True)
+    @kernel
     def encode_across(
         bits: np.ndarray, n: int, z: int, starts: np.ndarray, columns: np.ndarray, shifts: np.ndarray
     ) -> np.ndarray:

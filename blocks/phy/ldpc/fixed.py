@@ -11,7 +11,7 @@ import numpy as np
 
 from lgvsc_flow.blocks.phy.ldpc.code import LdpcCode
 from lgvsc_flow.blocks.phy.ldpc.decode import Decoded
-from lgvsc_flow.blocks.phy.ldpc.kernel import kernel
+from lgvsc_flow.blocks.phy.ldpc.kernel import int8_kernel
 from lgvsc_flow.blocks.phy.ldpc.moves import FRAMES
 from lgvsc_flow.blocks.phy.ldpc.simd import lanes
 
@@ -98,7 +98,7 @@ class Plan:
     @cached_property
     def kernel(self) -> Callable[..., None]:
         degrees_mask = sum(1 << int(degree) for degree in set(self.degrees.tolist()))
-        return kernel(self.width, degrees_mask, self.factor)
+        return int8_kernel(self.width, degrees_mask, self.factor)
 
     @cached_property
     def arguments(self) -> tuple[object, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
 from lgvsc_flow.blocks.phy.ldpc.gf2 import (
     bits_of,
@@ -18,6 +17,7 @@ from lgvsc_flow.blocks.phy.ldpc.gf2 import (
     units,
 )
 from lgvsc_flow.blocks.phy.ldpc.parity_check import MatrixError, ParityCheck
+from lgvsc_flow.kernels import kernel
 
 __all__ = ["MAX_GAP", "Encoder", "encode_general", "encoder_of"]
 
@@ -150,7 +150,7 @@ def _completed(
     return others[reduce_rows(rows, others.size)]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _load(bits: np.ndarray, k: int, some: int, places: np.ndarray, values: np.ndarray) -> None:
     """`some` words of information into values uint8 [n, codewords / 8], zero elsewhere."""
     values[:] = 0
@@ -165,7 +165,7 @@ def _load(bits: np.ndarray, k: int, some: int, places: np.ndarray, values: np.nd
             values[places[i], byte] = column[i]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _store(values: np.ndarray, some: int, coded: np.ndarray) -> None:
     """`some` codewords from values uint8 [n, codewords / 8] to coded [frames, n]."""
     column = np.empty(values.shape[0], np.uint8)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import heapq
 
 import numpy as np
-from numba import njit
+
+from lgvsc_flow.kernels import kernel
 
 __all__ = ["bits_of", "dense_product", "packed", "peel", "reduce_rows", "remainders", "substitute", "units"]
 
 CLOSED, OPEN, PARKED, SOLVED = 0, 1, 2, 3
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def peel(
     starts: np.ndarray, columns: np.ndarray, tops: np.ndarray, rows: np.ndarray, is_open: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -67,7 +68,7 @@ def peel(
     return solved[0, :count].copy(), solved[1, :count].copy(), parked
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def substitute(
     values: np.ndarray, starts: np.ndarray, columns: np.ndarray, rows: np.ndarray, pivots: np.ndarray
 ) -> None:
@@ -83,7 +84,7 @@ def substitute(
                     own[j] ^= other[j]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def remainders(values: np.ndarray, starts: np.ndarray, columns: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """The sums of all bits of some rows: uint64 [rows, words]."""
     words = values.shape[1]
@@ -96,7 +97,7 @@ def remainders(values: np.ndarray, starts: np.ndarray, columns: np.ndarray, rows
     return sums
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def reduce_rows(matrix: np.ndarray, columns: int) -> np.ndarray:
     """Gauss-Jordan elimination of packed rows, in place, pivots from the first `columns` bits; returns their columns.
 
@@ -128,7 +129,7 @@ def reduce_rows(matrix: np.ndarray, columns: int) -> np.ndarray:
     return pivots[:rank].copy()
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def dense_product(matrix: np.ndarray, values: np.ndarray) -> np.ndarray:
     """matrix (packed bits, uint64 [height, ...]) times values uint64 [width, words]: uint64 [height, words].
 

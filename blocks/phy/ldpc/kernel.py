@@ -11,8 +11,9 @@ from numba import njit
 
 from lgvsc_flow.blocks.phy.ldpc.checks import STAMP, layers, parity
 from lgvsc_flow.blocks.phy.ldpc.moves import gather, hand_out, interleave, magnitudes, scatter
+from lgvsc_flow.kernels import kernel
 
-__all__ = ["kernel", "scale_of"]
+__all__ = ["int8_kernel", "scale_of"]
 
 
 @njit(nogil=True)  # compiled into the kernel: a cache of its own would not see changes of `magnitudes`
@@ -54,11 +55,11 @@ def _mark(frames_set: int, frames: int, mask: np.ndarray) -> None:
 
 
 @cache
-def kernel(width: int, degrees_mask: int, factor: int) -> Callable[..., Any]:
+def int8_kernel(width: int, degrees_mask: int, factor: int) -> Callable[..., Any]:
     """The decoder for vectors of `width` bytes, codes whose check degrees are the bits of a mask, and factor/32."""
     stamp = STAMP
 
-    @njit(nogil=True, cache=True)
+    @kernel
     def decode_frames(
         llrs: np.ndarray,
         first: int,

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from lgvsc_flow.kernels import kernel
 
 __all__ = ["sum_product"]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _phi(x: float) -> float:
     """-ln tanh(x / 2), its own inverse, within double precision."""
     x = min(max(x, 1e-12), 40.0)
     return -np.log(np.tanh(x / 2))
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _flood(llrs: np.ndarray, checks: np.ndarray, bits: np.ndarray, m: int, max_iterations: int) -> np.ndarray:
     frames, n = llrs.shape
     words = np.empty((frames, n), np.uint8)

@@ -122,7 +122,7 @@ def found_by(name):
 HUGE = {"2147483648"}  # asks for more memory than there may be, except as one of
 BOUNDED = ("order", "repeats", "times", "initial", "block_bits")
 # These convert what can be converted, or do not look at everything that is no array at all.
-LENIENT = {"channel.tdl.pulses", "phy.packet.split_streams", "phy.ldpc.fixed.decode_int8"}
+LENIENT = {"channel.tdl.pulses", "phy.packet.split_streams"}
 
 
 @pytest.mark.parametrize(("name", "arguments"), CASES)

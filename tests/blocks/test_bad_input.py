@@ -60,7 +60,6 @@ SETTINGS = {
     "ViterbiDecoder": [{"k": 40}, {"k": 41, "code_rate": "3/4", "termination": "tail-biting"}],
 }
 # These do not look at everything that is no LLRs at all.
-PENDING = {"LdpcDecoder", "LdpcSoftDecoder", "NrLdpcDecoder"}
 FREE = {"n": 720, "uses": 20, "digital_symbols": 50, "analog_symbols": 30}  # other names of shapes are 2
 ANY_SIZE = 200
 CASES = [pytest.param(n, s, id=f"{n}-{i}") for n in BLOCKS for i, s in enumerate(SETTINGS.get(n, [{}]))]
@@ -176,9 +175,9 @@ def test_work_gives_its_result_or_a_clear_error(name, settings, files):
         found, error = worked(block, items)
         if error is not None:
             unclear = why_unclear(error)
-            if (unclear and not (outcome == REFUSED and name in PENDING)) or outcome == SAME:
+            if unclear or outcome == SAME:
                 problems.append(f"{what}: {unclear or error}")
-        elif outcome == REFUSED and name not in PENDING:
+        elif outcome == REFUSED:
             problems.append(f"{what}: taken without a word")
         elif outcome == SAME and first_difference(expected, found):
             problems.append(f"{what}: {first_difference(expected, found)}")

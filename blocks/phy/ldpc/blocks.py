@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lgvsc_flow import Block, In, Out, setting
+from lgvsc_flow.blocks.given import burst_of
 from lgvsc_flow.blocks.phy.ldpc.code import CODE_RATES, LENGTHS, LdpcCode, wifi_code
 from lgvsc_flow.blocks.phy.ldpc.decode import decode
 from lgvsc_flow.blocks.phy.ldpc.encode import encode
@@ -119,6 +120,7 @@ class LdpcSoftDecoder(_LdpcDecoder):
     precision: str = setting("int8", choices=("int8",))
 
     def work(self, llrs: np.ndarray) -> tuple[np.ndarray, DecodedWords]:
+        llrs = burst_of(llrs, Llrs)
         soft = np.empty(llrs.size, np.float32)
         found = decode_int8(llrs, self.code, max_iterations=self.max_iterations, early_stop=self.early_stop, soft=soft)
         return soft, DecodedWords(found.words[:, : self.k].ravel(), found.parity_ok, found.iterations)

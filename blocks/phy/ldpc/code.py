@@ -70,6 +70,8 @@ class LdpcCode:
         shifts: np.ndarray,
         rank: int | None,
     ) -> None:
+        if shifts.size and not 0 <= shifts.min() <= shifts.max() < z:
+            raise ValueError(f"{name}: shifts are 0 to z - 1 = {z - 1}; got {shifts.min()} to {shifts.max()}.")
         starts = np.searchsorted(rows, np.arange(shape[0] + 1))
         # The object is frozen for everyone else.
         self.__dict__.update(

@@ -9,11 +9,13 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
+from lgvsc_flow.blocks.given import burst_of
 from lgvsc_flow.blocks.phy.ldpc.code import LdpcCode
 from lgvsc_flow.blocks.phy.ldpc.decode import Decoded
 from lgvsc_flow.blocks.phy.ldpc.kernel import int8_kernel
 from lgvsc_flow.blocks.phy.ldpc.moves import FRAMES
 from lgvsc_flow.blocks.phy.ldpc.simd import lanes
+from lgvsc_flow.items import Llrs
 
 __all__ = ["MAX_DEGREE", "decode_int8"]
 
@@ -196,15 +198,14 @@ def decode_int8(
     Ref: D. Hocevar, SiPS 2004 (layers); J. Chen and M. Fossorier, IEEE Trans. Commun. 50 (2002) 406 (factor).
     """
     width = lanes()
+    llrs = burst_of(llrs, Llrs)
     wanted = code.n if wanted is None else wanted
     _demand(llrs, code, max_iterations, wanted)
     frames = llrs.size // code.n
     if soft is None:
         soft = np.empty(0, np.float32)
-    elif soft.dtype != np.float32 or soft.shape != (frames * wanted,) or not soft.flags.c_contiguous:
-        raise ValueError(f"soft is a contiguous float32 array [{frames * wanted}], frames * wanted.")
-    if not llrs.flags.c_contiguous:
-        llrs = np.ascontiguousarray(llrs)
+    elif soft.dtype != np.float32 or soft.shape != (frames * wanted,) or not soft.flags.carray:
+        raise ValueError(f"soft is a contiguous, writable float32 array [{frames * wanted}], frames * wanted.")
     words = np.empty((frames + 1) * wanted, np.uint8)
     iterations, parity_ok = np.empty(frames, np.int32), np.empty(frames, np.bool_)
     first = 0
@@ -236,8 +237,6 @@ def _degrees(code: LdpcCode) -> tuple[int, int]:
 
 
 def _demand(llrs: np.ndarray, code: LdpcCode, max_iterations: int, wanted: int) -> None:
-    if llrs.dtype != np.float32 or llrs.ndim != 1:
-        raise ValueError(f"LLRs are a one-dimensional float32 array; got {llrs.dtype} of shape {llrs.shape}.")
     if llrs.size % code.n:
         raise ValueError(f"a burst must hold whole codewords of n={code.n}.")
     lowest, highest = _degrees(code)

@@ -15,6 +15,8 @@ from lgvsc_flow.kernels import kernel
 
 __all__ = ["int8_kernel", "scale_of"]
 
+PIECE = 1 << 16  # LLRs that are summed at a time, a multiple of 16
+
 
 @njit(nogil=True)  # compiled into the kernel: a cache of its own would not see changes of `magnitudes`
 def scale_of(llrs: np.ndarray, first: int, n: int, mean: float) -> np.float32:
@@ -22,17 +24,18 @@ def scale_of(llrs: np.ndarray, first: int, n: int, mean: float) -> np.float32:
 
     By the mean of the bit patterns, near enough, since they grow as the logarithm does: steady where some LLRs are
     huge, and in integers, so the same on every machine. Powers of two in the LLRs come back exactly. Where there is
-    nothing to go by, or hardly anything (a mean below 1.2e-38), 1 if all that is known is infinite, else 0.
+    nothing to go by, or hardly anything (a mean below 1.2e-38), 1 if some are infinite, else 0.
     """
-    found = magnitudes(llrs, first, n)
-    count = found >> 40
-    if count == 0:
-        for i in range(first, first + n):
-            if llrs[i] == llrs[i] and llrs[i] != 0:
-                return np.float32(1)
-        return np.float32(0)
-    pattern = (found & ((1 << 40) - 1)) // count
+    count = total = 0
+    for at in range(0, n, PIECE):
+        found = magnitudes(llrs, first + at, min(PIECE, n - at))
+        count += found >> 40
+        total += found & ((1 << 40) - 1)
+    pattern = total // count if count else 0
     if pattern < 0x800:  # subnormal numbers
+        for i in range(first, first + n):
+            if np.isinf(llrs[i]):
+                return np.float32(1)
         return np.float32(0)
     typical = np.array([pattern << 12], np.int64).astype(np.uint32).view(np.float32)[0]
     return np.float32(min(mean / np.float64(typical), 1e37))

@@ -34,7 +34,7 @@ def blocks(code: Code, count: Any) -> Iterator[Any]:
 
 @generated
 def magnitudes(typing: Any, llrs: Any, first: Any, count: Any) -> Any:
-    """Of float32 `llrs` [first, first + count), count 16 to 2**17: how many are neither 0, infinite nor NaN, times
+    """Of float32 `llrs` [first, first + count), count up to 2**17: how many are neither 0, infinite nor NaN, times
     2**40, plus the sum of the upper 19 bits of their patterns without sign; the last count % 16 are left out."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:

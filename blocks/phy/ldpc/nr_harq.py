@@ -7,11 +7,20 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lgvsc_flow.blocks.given import burst_of
 from lgvsc_flow.blocks.phy.ldpc.code import LdpcCode
-from lgvsc_flow.blocks.phy.ldpc.decode import decode
+from lgvsc_flow.blocks.phy.ldpc.decode import Decoded, decode
 from lgvsc_flow.blocks.phy.ldpc.fixed import decode_int8
-from lgvsc_flow.blocks.phy.ldpc.nr_rate_matching import RV_COUNT, RateMatching, recover
-from lgvsc_flow.blocks.phy.ldpc.nr_segmentation import join
+from lgvsc_flow.blocks.phy.ldpc.nr_rate_matching import (
+    RV_COUNT,
+    RateMatching,
+    add_transmission,
+    clear,
+    first_transmission,
+    recover,
+)
+from lgvsc_flow.blocks.phy.ldpc.nr_segmentation import join_words
+from lgvsc_flow.items import Llrs
 
 __all__ = ["HarqReception", "SoftBuffer", "receive"]
 
@@ -36,8 +45,7 @@ class SoftBuffer:
     def clear(self) -> None:
         """Forget everything received: the next transmission is of new data."""
         self.rvs = ()
-        self.llrs[:] = 0
-        self.llrs[:, self.matching.cut.k_prime : self.matching.cut.k] = np.inf
+        clear(self.llrs, self.matching)
 
     def add(self, llrs: np.ndarray, rv: int) -> None:
         """Combine one transmission of every block, float32 [blocks * e].
@@ -100,32 +108,54 @@ def receive(
     Raises:
         ValueError: the LLRs are not whole blocks of all their transmissions.
     """
-    if llrs.size % (len(rvs) * matching.e):
+    llrs = burst_of(llrs, Llrs)
+    size, code_blocks, wanted = len(rvs) * matching.e, matching.cut.code_blocks, matching.cut.k_prime
+    if llrs.size % size:
         raise ValueError(
             f"a burst must hold whole transport blocks of {len(rvs)} transmission(s) of {matching.e} LLRs."
         )
-    sent = llrs.reshape(-1, len(rvs), matching.e)
-    blocks, code_blocks, wanted = len(sent), matching.cut.code_blocks, matching.cut.k_prime
-    buffer = SoftBuffer(matching, blocks, rvs)
-    words = np.zeros((blocks * code_blocks, wanted), np.uint8)
-    iterations = np.zeros(blocks * code_blocks, np.int32)
-    transmissions = np.full(blocks, len(rvs), np.int32)
-    open_words = np.arange(blocks * code_blocks)
-    for number, rv in enumerate(rvs, 1):
-        buffer.add(sent[:, number - 1].ravel(), rv)
-        combined, code = buffer.codewords()
-        chosen = (combined if open_words.size == len(combined) else combined[open_words]).ravel()
+    llrs = burst_of(llrs, Llrs)
+    blocks = llrs.size // size
+
+    def decoded(combined: np.ndarray, code: LdpcCode) -> Decoded:
         if precision == "int8":
-            found = decode_int8(chosen, code, max_iterations=max_iterations, wanted=wanted)
-        else:
-            found = decode(chosen, code, max_iterations=max_iterations, factor=factor)
-        words[open_words] = found.words[:, :wanted]
-        iterations[open_words] += found.iterations
-        joined = join(words, matching.cut)
-        transmissions[joined.ok & (transmissions == len(rvs))] = number
-        # Where only the outer CRC fails, it is not known which code block is wrong.
-        wrong = np.where(joined.code_blocks_ok.all(axis=1, keepdims=True), True, ~joined.code_blocks_ok)
-        open_words = np.flatnonzero(wrong & ~joined.ok[:, None])
-        if not open_words.size:
+            return decode_int8(combined.reshape(-1), code, max_iterations=max_iterations, wanted=wanted)
+        found = decode(combined.reshape(-1), code, max_iterations=max_iterations, factor=factor)
+        return found._replace(words=np.ascontiguousarray(found.words[:, :wanted]))
+
+    code, waiting = matching.code(rvs[0]), np.arange(blocks)
+    buffer = np.empty((blocks * code_blocks, code.n), np.float32)
+    first_transmission(llrs, 0, size, waiting, matching, rvs[0], buffer)
+    found = decoded(buffer, code)
+    joined = join_words(found.words, matching.cut)
+    iterations = found.iterations.reshape(blocks, code_blocks)
+    transmissions = np.ones(blocks, np.int32)
+    if len(rvs) == 1 or joined.ok.all():
+        return HarqReception(*joined, iterations, transmissions)
+    # From here on `waiting` are the transport blocks that are not right yet; all else is of these alone.
+    bits, ok, code_blocks_ok = joined.bits.reshape(blocks, -1), joined.ok.copy(), joined.code_blocks_ok.copy()
+    words = found.words.reshape(blocks, code_blocks, -1)
+    kept = buffer.reshape(blocks, code_blocks, -1)
+    for number, rv in enumerate(rvs[1:], 2):
+        left = ~ok[waiting]
+        waiting, words = waiting[left], words[left]
+        if not waiting.size:
             break
-    return HarqReception(*joined, iterations.reshape(blocks, code_blocks), transmissions)
+        code = matching.code(*rvs[:number])
+        wider = np.zeros((waiting.size, code_blocks, max(code.n, kept.shape[2])), np.float32)
+        wider[:, :, : kept.shape[2]] = kept[left]
+        kept = wider
+        add_transmission(llrs, (number - 1) * matching.e, size, waiting, matching, rv, kept.reshape(-1, kept.shape[2]))
+        # Where only the outer CRC fails, it is not known which code block is wrong.
+        right = code_blocks_ok[waiting]
+        wrong = ~right | right.all(axis=1, keepdims=True)
+        found = decoded(np.ascontiguousarray(kept[wrong][:, : code.n]), code)
+        words[wrong] = found.words
+        again = np.zeros(wrong.shape, np.int32)
+        again[wrong] = found.iterations
+        iterations[waiting] += again
+        transmissions[waiting] = number
+        joined = join_words(words.reshape(-1, words.shape[2]), matching.cut)
+        bits[waiting] = joined.bits.reshape(waiting.size, -1)
+        ok[waiting], code_blocks_ok[waiting] = joined.ok, joined.code_blocks_ok
+    return HarqReception(bits.reshape(-1), ok, code_blocks_ok, iterations, transmissions)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
+from llvmlite import ir
 from numba import njit
+from numba.core import cgutils, types
+from numba.extending import intrinsic
 
 from lgvsc_flow import Block, In, Out, setting
-from lgvsc_flow.blocks.given import bits_of
+from lgvsc_flow.blocks.given import bits_of, burst_of
 from lgvsc_flow.items import Bits, Checked
 
 __all__ = ["CRCS", "CrcAppend", "CrcCheck", "CrcCode", "append_crc", "check_crc", "crc"]
@@ -37,89 +42,153 @@ CRCS: dict[str, CrcCode] = {
 """24A to 11: TS 38.212, clause 5.1. 8: TS 36.212, clause 5.1.1. 32: IEEE 802.3, clause 3.2.9, in sending order."""
 
 
-ONES = np.uint64(0x0101010101010101)
-GATHER = np.uint64(0x8040201008040201)
+ONES = 0x0101010101010101
+WORD = 64  # bits that are packed at a time
+
+
+def generated(function: Callable[..., Any]) -> Any:
+    return intrinsic(function)
 
 
 @cache
 def tables(polynomial: int, bits: int) -> np.ndarray:
-    """uint32 [8, 256]: what a byte followed by 0 to 7 zero bytes leaves in the register, left-aligned in 32 bits."""
-    aligned = polynomial << (32 - bits)
-    entries = np.empty((8, 256), np.uint32)
+    """uint32 [16, 256]: what a byte followed by 0 to 15 zero bytes leaves in the register, first bit lowest in both."""
+    reflected = int(f"{polynomial:0{bits}b}"[::-1], 2)
+    entries = np.empty((16, 256), np.uint32)
     for byte in range(256):
-        register = byte << 24
+        register = byte
         for _ in range(8):
-            register = ((register << 1) ^ (aligned if register & 0x80000000 else 0)) & 0xFFFFFFFF
+            register = (register >> 1) ^ (reflected if register & 1 else 0)
         entries[0, byte] = register
-    for zeros in range(1, 8):
+    for zeros in range(1, 16):
         before = entries[zeros - 1]
-        entries[zeros] = (before << np.uint32(8)) ^ entries[0, before >> np.uint32(24)]
+        entries[zeros] = (before >> np.uint32(8)) ^ entries[0, before & np.uint32(255)]
     return entries
 
 
-@njit(nogil=True, cache=True)
-def _register(bits: np.ndarray, start: int, stop: int, entries: np.ndarray, initial: np.uint32) -> np.uint32:
-    """The left-aligned register after bits[start:stop]: odd bits one by one, then 64 at a time by tables."""
-    register = initial
-    one = entries[0, 1]  # the byte 1 leaves the polynomial itself: its only set bit falls out last
-    head = start + (stop - start) % 64
-    for i in range(start, head):
-        feedback = (register >> np.uint32(31)) ^ np.uint32(bits[i] & 1)
-        register = np.uint32(register << np.uint32(1))
-        if feedback:
-            register ^= one
-    body = bits[head:stop].view(np.uint64)
-    for i in range(0, body.size, 8):
-        after = np.uint32(0)
-        for j in range(8):
-            # Eight bytes of a bit each, first bit lowest: this product gathers them in its top byte, first bit highest.
-            byte = ((body[i + j] & ONES) * GATHER) >> np.uint64(56)
-            if j < 4:
-                byte ^= np.uint64((register >> np.uint32(24 - 8 * j)) & np.uint32(255))
-            after ^= entries[7 - j, byte]
-        register = after
+@generated
+def _carry(typing: Any, source: Any, start: Any, target: Any, at: Any, packed: Any, words: Any) -> Any:
+    """Copy `words` times WORD bits, and pack them: uint8 source[start:] to target[at:], and to uint64 packed [words].
+
+    Returns all their bytes or-ed together. A loop over bytes would be several times slower.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        source, start, target, at, packed, words = (
+            context.make_array(kind)(context, builder, value).data if isinstance(kind, types.Array) else value
+            for kind, value in zip(signature.args, arguments, strict=True)
+        )
+        number, vector = ir.IntType(64), ir.VectorType(ir.IntType(8), WORD)
+        wide = ir.VectorType(number, WORD // 8)
+        ones, zeros = (ir.Constant(vector, [value] * WORD) for value in (1, 0))
+        source, target = builder.gep(source, [start]), builder.gep(target, [at])
+        seen = cgutils.alloca_once_value(builder, zeros)
+        with cgutils.for_range(builder, words, intp=number) as loop:
+            first = builder.mul(loop.index, ir.Constant(number, WORD))
+            bits = builder.load(builder.bitcast(builder.gep(source, [first]), vector.as_pointer()))
+            copy = builder.store(bits, builder.bitcast(builder.gep(target, [first]), vector.as_pointer()))
+            bits.align = copy.align = 1
+            flags = builder.icmp_unsigned("!=", builder.and_(bits, ones), zeros)
+            builder.store(builder.bitcast(flags, number), builder.gep(packed, [loop.index]))
+            builder.store(builder.or_(builder.load(seen), bits), seen)
+        name, kind = f"llvm.vector.reduce.or.v{WORD // 8}i64", ir.FunctionType(number, (wide,))
+        reduce = cgutils.get_or_insert_function(builder.module, kind, name)
+        return builder.call(reduce, (builder.bitcast(builder.load(seen), wide),))
+
+    return types.uint64(source, types.int64, target, types.int64, packed, types.int64), generate
+
+
+@njit(nogil=True)
+def _move(source: np.ndarray, start: int, target: np.ndarray, at: int, packed: np.ndarray, block: int) -> np.uint64:
+    """Copy a block, and pack it, first bit lowest; returns all its bytes or-ed together."""
+    words, rest = block // WORD, block % WORD
+    seen = _carry(source, start, target, at, packed, words)
+    if rest == 0:
+        return seen
+    if words:  # the last WORD bits, some of them again
+        seen |= _carry(source, start + block - WORD, target, at + block - WORD, packed[words:], 1)
+        packed[words] >>= np.uint64(WORD - rest)
+        return seen
+    packed[0] = 0
+    for i in range(block):
+        value = source[start + i]
+        target[at + i] = value
+        packed[0] |= np.uint64(value & 1) << np.uint64(i)
+        seen |= np.uint64(value)
+    return seen
+
+
+@njit(nogil=True)
+def _left(entries: np.ndarray, word: np.uint64, zeros: int) -> np.uint64:
+    """What the low four bytes of a word, followed by some of zeros, leave in the register."""
+    a = entries[zeros + 3, word & np.uint64(255)] ^ entries[zeros + 2, (word >> np.uint64(8)) & np.uint64(255)]
+    word >>= np.uint64(16)
+    return np.uint64(
+        a ^ entries[zeros + 1, word & np.uint64(255)] ^ entries[zeros, (word >> np.uint64(8)) & np.uint64(255)]
+    )
+
+
+@njit(nogil=True)
+def _register(packed: np.ndarray, block: int, entries: np.ndarray, initial: int) -> np.uint64:
+    """The register after `block` packed bits, the bit that falls out next lowest."""
+    register, words, rest = np.uint64(initial), block // WORD, np.uint64(block % WORD)
+    half = np.uint64(WORD // 2)
+    for i in range(0, words - 1, 2):
+        # Only four of the sixteen bytes have to wait for the register.
+        a, b = packed[i], packed[i + 1]
+        behind = _left(entries, a >> half, 8) ^ _left(entries, b, 4) ^ _left(entries, b >> half, 0)
+        register = _left(entries, a ^ register, 12) ^ behind
+    if words % 2:
+        a = packed[words - 1]
+        register = _left(entries, a ^ register, 4) ^ _left(entries, a >> half, 0)
+    if rest:
+        # Zeros in front of the last bits change nothing once the register is part of them.
+        last = (packed[words] ^ register) << (np.uint64(WORD) - rest)
+        kept = register >> rest if rest < half else np.uint64(0)
+        register = _left(entries, last, 4) ^ _left(entries, last >> half, 0) ^ kept
     return register
 
 
 @njit(nogil=True, cache=True)
-def _copy(to: np.ndarray, bits: np.ndarray) -> None:
-    """to[:] = bits, which would look for overlaps first."""
-    for i in range(to.size):
-        to[i] = bits[i]
-
-
-@njit(nogil=True, cache=True)
 def _append(
-    bits: np.ndarray, block: int, length: int, entries: np.ndarray, initial: np.uint32, final: np.uint32
-) -> np.ndarray:
+    bits: np.ndarray, block: int, pitch: int, length: int, entries: np.ndarray, initial: int, final: int
+) -> tuple[np.ndarray, np.uint64]:
+    """Blocks and their CRCs in rows of `pitch`, filled with zeros; and all bytes or-ed together."""
     blocks = bits.size // block
-    out = np.empty(blocks * (block + length), np.uint8)
+    out, packed = np.empty(blocks * pitch, np.uint8), np.empty(block // WORD + 1, np.uint64)
+    seen = np.uint64(0)
     for b in range(blocks):
-        at = b * (block + length)
-        _copy(out[at : at + block], bits[b * block : (b + 1) * block])
-        register = _register(bits, b * block, (b + 1) * block, entries, initial) ^ final
+        at = b * pitch
+        seen |= _move(bits, b * block, out, at, packed, block)
+        register = _register(packed, block, entries, initial) ^ np.uint64(final)
+        tail = out[at + block : at + pitch]
         for i in range(length):
-            out[at + block + i] = (register >> np.uint32(31 - i)) & np.uint32(1)
-    return out
+            tail[i] = (register >> np.uint64(i)) & np.uint64(1)
+        for i in range(length, tail.size):
+            tail[i] = 0
+    return out, seen
 
 
 @njit(nogil=True, cache=True)
 def _check(
-    bits: np.ndarray, block: int, length: int, entries: np.ndarray, initial: np.uint32, final: np.uint32
-) -> tuple[np.ndarray, np.ndarray]:
-    blocks = bits.size // (block + length)
-    out = np.empty(blocks * block, np.uint8)
+    bits: np.ndarray, pitch: int, block: int, length: int, entries: np.ndarray, initial: int, final: int
+) -> tuple[np.ndarray, np.ndarray, np.uint64]:
+    """The inverse: blocks without their CRCs, whether these held, and all bytes or-ed together."""
+    blocks = bits.size // pitch
+    out, packed = np.empty(blocks * block, np.uint8), np.empty(block // WORD + 1, np.uint64)
     ok = np.empty(blocks, np.bool_)
+    seen = np.uint64(0)
     for b in range(blocks):
-        at = b * (block + length)
-        _copy(out[b * block : (b + 1) * block], bits[at : at + block])
-        register = _register(bits, at, at + block, entries, initial) ^ final
-        same = True
+        at = b * pitch
+        seen |= _move(bits, at, out, b * block, packed, block)
+        register = _register(packed, block, entries, initial) ^ np.uint64(final)
+        found = np.uint64(0)
         for i in range(length):
-            if bits[at + block + i] != (register >> np.uint32(31 - i)) & np.uint32(1):
-                same = False
-        ok[b] = same
-    return out, ok
+            value = np.uint64(bits[at + block + i])
+            seen |= value
+            found |= (value & np.uint64(1)) << np.uint64(i)
+        ok[b] = found == register
+    return out, ok, seen
 
 
 def _code(name: str) -> CrcCode:
@@ -128,11 +197,11 @@ def _code(name: str) -> CrcCode:
     return CRCS[name]
 
 
-def _constants(name: str) -> tuple[int, np.ndarray, np.uint32, np.uint32]:
+@cache
+def _constants(name: str) -> tuple[int, np.ndarray, int, int]:
     code = _code(name)
-    left = 32 - code.bits
-    entries = tables(code.polynomial, code.bits)
-    return code.bits, entries, np.uint32(code.initial << left), np.uint32(code.final << left)
+    initial, final = (int(f"{value:0{code.bits}b}"[::-1], 2) for value in (code.initial, code.final))
+    return code.bits, tables(code.polynomial, code.bits), initial, final
 
 
 def crc(bits: np.ndarray, name: str = "24A") -> int:
@@ -142,9 +211,35 @@ def crc(bits: np.ndarray, name: str = "24A") -> int:
         ValueError: no CRC of that name, or the bits are of another dtype, or not 0 and 1.
     """
     bits = bits_of(bits)
+    if not bits.size:
+        return _code(name).initial ^ _code(name).final
+    out = append_blocks(bits, bits.size, name)
+    return int("".join(map(str, out[bits.size :])), 2)
+
+
+def append_blocks(bits: np.ndarray, block_bits: int, name: str, pitch: int | None = None) -> np.ndarray:
+    """`append_crc` of a burst of whole blocks, each with its CRC made up to `pitch` bits by zeros.
+
+    Raises:
+        ValueError: a value is neither 0 nor 1.
+    """
     length, entries, initial, final = _constants(name)
-    register = _register(bits, 0, bits.size, entries, initial)
-    return (int(register) ^ int(final)) >> (32 - length)
+    out, seen = _append(bits, block_bits, pitch or block_bits + length, length, entries, initial, final)
+    if seen & ~ONES:
+        bits_of(bits)
+    return out
+
+
+def check_blocks(words: np.ndarray, block_bits: int, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """`check_crc` of blocks that begin words [blocks, block_bits + crc bits or more], in one piece.
+
+    Raises:
+        ValueError: a value is neither 0 nor 1.
+    """
+    out, ok, seen = _check(words.reshape(-1), words.shape[1], block_bits, *_constants(name))
+    if seen & ~ONES:
+        bits_of(words[:, : block_bits + _constants(name)[0]].reshape(-1))
+    return out, ok
 
 
 def append_crc(bits: np.ndarray, block_bits: int, name: str = "24A") -> np.ndarray:
@@ -153,10 +248,11 @@ def append_crc(bits: np.ndarray, block_bits: int, name: str = "24A") -> np.ndarr
     Raises:
         ValueError: the bits are not whole blocks, of another dtype, or not 0 and 1; no CRC of that name.
     """
-    bits = bits_of(bits)
+    bits, _ = burst_of(bits, Bits), _code(name)
     if block_bits < 1 or bits.size % block_bits:
+        bits_of(bits)
         raise ValueError(f"a burst must hold whole blocks of block_bits={block_bits}.")
-    return _append(bits, block_bits, *_constants(name))
+    return append_blocks(bits, block_bits, name)
 
 
 def check_crc(bits: np.ndarray, block_bits: int, name: str = "24A") -> tuple[np.ndarray, np.ndarray]:
@@ -166,10 +262,11 @@ def check_crc(bits: np.ndarray, block_bits: int, name: str = "24A") -> tuple[np.
         ValueError: the bits are not whole blocks of `block_bits` and a CRC, of another dtype, or not 0 and 1; no CRC
             of that name.
     """
-    bits, length = bits_of(bits), _code(name).bits
+    bits, length = burst_of(bits, Bits), _code(name).bits
     if block_bits < 1 or bits.size % (block_bits + length):
+        bits_of(bits)
         raise ValueError(f"a burst must hold whole blocks of block_bits={block_bits} and {length} CRC bits.")
-    return _check(bits, block_bits, *_constants(name))
+    return check_blocks(bits.reshape(-1, block_bits + length), block_bits, name)
 
 
 class CrcAppend(Block):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from itertools import accumulate, pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -12,11 +15,23 @@ from lgvsc_flow.blocks.given import bits_of, burst_of
 from lgvsc_flow.blocks.phy.ldpc.code import LdpcCode
 from lgvsc_flow.blocks.phy.ldpc.nr_code import BASE_GRAPHS, CORE_ROWS, nr_code
 from lgvsc_flow.blocks.phy.ldpc.nr_segmentation import Segmentation
+from lgvsc_flow.blocks.phy.weave import unweave, weave
 from lgvsc_flow.items import Llrs
 
-__all__ = ["RV_COUNT", "RateMatching", "match", "recover"]
+__all__ = [
+    "RV_COUNT",
+    "RateMatching",
+    "add_transmission",
+    "clear",
+    "first_transmission",
+    "match",
+    "match_words",
+    "recover",
+]
 
 RV_COUNT = 4
+
+NO_GAPS = np.empty((0, 3), np.int64)
 
 _STARTS = {1: (0, 17, 33, 56), 2: (0, 13, 25, 43)}
 """Numerators of k0 for redundancy versions 0 to 3; the denominator is N / Z, 66 or 50 (table 5.4.2.1-2)."""
@@ -55,6 +70,13 @@ class RateMatching:
             )
         if self.n_ref is not None and self.n_ref < least:
             raise ValueError(f"n_ref={self.n_ref} cuts off information bits; it is {least} (k) or more.")
+
+    def __hash__(self) -> int:
+        return self._hash  # it is asked for with every burst
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.cut, self.e, self.bits_per_symbol, self.layers, self.n_ref))
 
     @property
     def n(self) -> int:
@@ -120,90 +142,85 @@ def _code(matching: RateMatching, rvs: tuple[int, ...]) -> LdpcCode:
     return nr_code(matching.cut.base_graph, matching.cut.z, matching.rows(*rvs))
 
 
+class _Plan(NamedTuple):
+    """One transmission: E_r [C]; where in the list of runs, and of pieces, each code block starts [C + 1]; the lists.
+
+    `pieces` int64 [pieces, 2 + bits_per_symbol] are runs of symbols [begin, end), and where in the codeword the bits
+    of each place in a symbol begin. `once`: no bit is sent twice. Indices are below `end`.
+    """
+
+    shares: np.ndarray
+    starts: np.ndarray
+    runs: np.ndarray
+    piece_starts: np.ndarray
+    pieces: np.ndarray
+    once: bool
+    end: int
+
+
 @lru_cache(maxsize=1024)
-def _plan(matching: RateMatching, rv: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """E_r [C]; where the runs of each code block start in the list of runs [C + 1]; the list [runs, 2]."""
-    shares = matching.shares
-    listed: list[tuple[int, int]] = []
-    starts = [0]
+def _plan(matching: RateMatching, rv: int) -> _Plan:
+    shares, width = matching.shares, matching.bits_per_symbol
+    runs: list[tuple[int, int]] = []
+    pieces: list[list[int]] = []
+    starts, piece_starts, once = [0], [0], True
     for share in shares.tolist():
-        listed += matching.runs(rv, share)
-        starts.append(len(listed))
-    return shares, np.array(starts), np.array(listed)
+        ours = matching.runs(rv, share)
+        ordered = sorted(ours)
+        once &= all(end <= begin for (_, end), (begin, _) in pairwise(ordered))
+        runs += ours
+        starts.append(len(runs))
+        pieces += _pieces(ours, share // width, width)
+        piece_starts.append(len(pieces))
+    return _Plan(
+        shares,
+        np.array(starts),
+        np.array(runs),
+        np.array(piece_starts),
+        np.array(pieces),
+        once,
+        max(end for _, end in runs),
+    )
+
+
+def _pieces(runs: list[tuple[int, int]], columns: int, width: int) -> list[list[int]]:
+    """The interleaver, written in `width` rows and read by columns: where the rows of each run of columns begin."""
+    firsts = [0, *accumulate(end - begin for begin, end in runs)]
+    cuts = [*sorted({first % columns for first in firsts}), columns]
+    found = []
+    for begin, end in pairwise(cuts):
+        rows = [bisect_right(firsts, row * columns + begin) - 1 for row in range(width)]
+        places = [runs[run][0] + row * columns + begin - firsts[run] for row, run in enumerate(rows)]
+        found.append([begin, end, *places])
+    return found
+
+
+@lru_cache(maxsize=1024)
+def _gaps(matching: RateMatching, rv: int, n: int) -> np.ndarray:
+    """What is not sent of codewords of `n` bits, as `unweave` takes it."""
+    plan, k_prime, k = _plan(matching, rv), matching.cut.k_prime, matching.cut.k
+    found = []
+    for r in range(plan.shares.size):
+        sent = plan.runs[plan.starts[r] : plan.starts[r + 1]].tolist()
+        known = sorted([*sent, [k_prime, k], [n, n]])
+        found += [[r, end, begin] for (_, end), (begin, _) in pairwise([[0, 0], *known]) if end < begin]
+        found += [[~r, k_prime, k]] if k_prime < k else []
+    return np.array(found, np.int64).reshape(-1, 3)
 
 
 @njit(nogil=True, cache=True)
-def _match(
-    words: np.ndarray, e: int, width: int, shares: np.ndarray, starts: np.ndarray, runs: np.ndarray
-) -> np.ndarray:
-    code_blocks = shares.size
-    out = np.empty(words.shape[0] // code_blocks * e, np.uint8)
-    chosen = np.empty(shares.max(), np.uint8)
-    at = 0
-    for f in range(words.shape[0]):
-        word, r = words[f], f % code_blocks
-        filled = 0
-        for i in range(starts[r], starts[r + 1]):
-            source = word[runs[i, 0] : runs[i, 1]]
-            target = chosen[filled : filled + source.size]
-            for j in range(source.size):
-                target[j] = source[j]
-            filled += source.size
-        columns = filled // width
-        target = out[at : at + filled]
-        # The interleaver: written row by row in `width` rows, read column by column.
-        if width == 2:
-            a, b = chosen[:columns], chosen[columns : 2 * columns]
-            for j in range(columns):
-                target[2 * j] = a[j]
-                target[2 * j + 1] = b[j]
-        elif width == 4:
-            a, b = chosen[:columns], chosen[columns : 2 * columns]
-            c, d = chosen[2 * columns : 3 * columns], chosen[3 * columns : 4 * columns]
-            for j in range(columns):
-                target[4 * j] = a[j]
-                target[4 * j + 1] = b[j]
-                target[4 * j + 2] = c[j]
-                target[4 * j + 3] = d[j]
-        else:
-            for i in range(width):
-                a = chosen[i * columns : (i + 1) * columns]
-                for j in range(columns):
-                    target[j * width + i] = a[j]
-        at += filled
-    return out
-
-
-@njit(nogil=True, cache=True)
-def _recover(
-    llrs: np.ndarray,
-    buffer: np.ndarray,
-    width: int,
-    shares: np.ndarray,
-    starts: np.ndarray,
-    runs: np.ndarray,
+def _add_in_order(
+    sent: np.ndarray, buffer: np.ndarray, shares: np.ndarray, starts: np.ndarray, runs: np.ndarray
 ) -> None:
-    code_blocks = shares.size
-    chosen = np.empty(shares.max(), np.float32)
-    at = 0
+    """Where bits are sent twice: sums in the order of sending."""
     for f in range(buffer.shape[0]):
-        word, r = buffer[f], f % code_blocks
-        share = shares[r]
-        columns = share // width
-        source = llrs[at : at + share]
-        for i in range(width):
-            row = chosen[i * columns : (i + 1) * columns]
-            for j in range(columns):
-                value = source[j * width + i]
-                row[j] = value if value == value else np.float32(0)
-        filled = 0
+        word, source, r, at = buffer[f], sent[f], f % shares.size, 0
         for i in range(starts[r], starts[r + 1]):
             target = word[runs[i, 0] : runs[i, 1]]
-            row = chosen[filled : filled + target.size]
+            row = source[at : at + target.size]
             for j in range(target.size):
                 target[j] += row[j]
-            filled += target.size
-        at += share
+            at += target.size
 
 
 def match(words: np.ndarray, matching: RateMatching, rv: int) -> np.ndarray:
@@ -217,14 +234,21 @@ def match(words: np.ndarray, matching: RateMatching, rv: int) -> np.ndarray:
 
     Ref: 3GPP TS 38.212, clauses 5.4.2.1 (selection), 5.4.2.2 (interleaving), 5.5 (concatenation).
     """
-    shares, starts, runs = _plan(matching, rv)
-    if words.ndim != 2 or words.shape[1] < runs.max() or words.shape[0] % shares.size:
+    plan = _plan(matching, rv)
+    if words.ndim != 2 or words.shape[1] < plan.end or words.shape[0] % plan.shares.size:
         raise ValueError(
-            f"redundancy version {rv} takes codewords [blocks * {shares.size}, {runs.max()} or more], "
+            f"redundancy version {rv} takes codewords [blocks * {plan.shares.size}, {plan.end} or more], "
             f"got {list(words.shape)}."
         )
-    words = bits_of(words.reshape(-1)).reshape(words.shape)
-    return _match(words, matching.e, matching.bits_per_symbol, shares, starts, runs)
+    return match_words(bits_of(words.reshape(-1)).reshape(words.shape), matching, rv)
+
+
+def match_words(words: np.ndarray, matching: RateMatching, rv: int) -> np.ndarray:
+    """`match` of codewords that `nr_encode` has just made: unchecked."""
+    plan = _plan(matching, rv)
+    out = np.empty(words.shape[0] // plan.shares.size * matching.e, np.uint8)
+    weave(words, plan.shares, plan.piece_starts, plan.pieces, out)
+    return out
 
 
 def recover(llrs: np.ndarray, matching: RateMatching, rv: int, buffer: np.ndarray) -> None:
@@ -239,16 +263,57 @@ def recover(llrs: np.ndarray, matching: RateMatching, rv: int, buffer: np.ndarra
 
     Ref: 3GPP TS 38.212, clause 5.4.2, backwards.
     """
-    llrs, (shares, starts, runs) = burst_of(llrs, Llrs), _plan(matching, rv)
+    llrs, plan = burst_of(llrs, Llrs), _plan(matching, rv)
     if buffer.dtype != np.float32 or buffer.ndim != 2 or not buffer.flags.carray:
         raise ValueError(
-            f"the buffer is a writable float32 array in one piece, [blocks * {shares.size}, n]; got {buffer.dtype} "
-            f"{list(buffer.shape)}."
+            f"the buffer is a writable float32 array in one piece, [blocks * {plan.shares.size}, n]; got "
+            f"{buffer.dtype} {list(buffer.shape)}."
         )
-    if llrs.size * shares.size != buffer.shape[0] * matching.e or buffer.shape[0] % shares.size:
+    if llrs.size * plan.shares.size != buffer.shape[0] * matching.e or buffer.shape[0] % plan.shares.size:
         raise ValueError(
-            f"a burst must hold transmissions of e={matching.e} LLRs for {buffer.shape[0] // shares.size} blocks."
+            f"a burst must hold transmissions of e={matching.e} LLRs for {buffer.shape[0] // plan.shares.size} blocks."
         )
-    if buffer.shape[1] < runs.max():
-        raise ValueError(f"redundancy version {rv} needs a buffer of {runs.max()} LLRs per code block.")
-    _recover(llrs, buffer, matching.bits_per_symbol, shares, starts, runs)
+    if buffer.shape[1] < plan.end:
+        raise ValueError(f"redundancy version {rv} needs a buffer of {plan.end} LLRs per code block.")
+    bursts = np.arange(buffer.shape[0] // plan.shares.size)
+    add_transmission(llrs, 0, matching.e, bursts, matching, rv, buffer)
+
+
+def first_transmission(
+    llrs: np.ndarray, first: int, stride: int, bursts: np.ndarray, matching: RateMatching, rv: int, words: np.ndarray
+) -> None:
+    """As `add_transmission`, to words in which nothing has been received: whatever they hold is written over."""
+    plan = _plan(matching, rv)
+    if plan.once:
+        gaps = _gaps(matching, rv, words.shape[1])
+        unweave(llrs, first, stride, bursts, plan.shares, plan.piece_starts, plan.pieces, gaps, words, False)
+    else:
+        clear(words, matching)
+        add_transmission(llrs, first, stride, bursts, matching, rv, words)
+
+
+def add_transmission(
+    llrs: np.ndarray, first: int, stride: int, bursts: np.ndarray, matching: RateMatching, rv: int, words: np.ndarray
+) -> None:
+    """`recover` of some transport blocks of a burst, unchecked: those of block b begin at first + bursts[b] * stride.
+
+    `words` float32 [bursts * C, n] hold these blocks alone.
+    """
+    plan = _plan(matching, rv)
+    if plan.once:
+        unweave(llrs, first, stride, bursts, plan.shares, plan.piece_starts, plan.pieces, NO_GAPS, words, True)
+        return
+    # In the order of the circular buffer first: what arrives of a bit is added in the order of sending.
+    widest, width = int(plan.shares.max()), matching.bits_per_symbol
+    symbols = plan.shares // width
+    pieces = np.column_stack((np.zeros_like(symbols), symbols, symbols[:, None] * np.arange(width)))
+    sent = np.zeros((bursts.size * plan.shares.size, widest), np.float32)
+    each = np.arange(plan.shares.size + 1)
+    unweave(llrs, first, stride, bursts, plan.shares, each, pieces, NO_GAPS, sent, False)
+    _add_in_order(sent, words, plan.shares, plan.starts, plan.runs)
+
+
+def clear(words: np.ndarray, matching: RateMatching) -> None:
+    """Codewords of which nothing has been received: 0, and infinity at the filler bits."""
+    words[:] = 0
+    words[:, matching.cut.k_prime : matching.cut.k] = np.inf

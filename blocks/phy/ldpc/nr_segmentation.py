@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lgvsc_flow.blocks.given import bits_of
-from lgvsc_flow.blocks.phy.crc import CRCS, append_crc, check_crc
+from lgvsc_flow.blocks.given import bits_of, burst_of
+from lgvsc_flow.blocks.phy.crc import CRCS, append_blocks, check_blocks
 from lgvsc_flow.blocks.phy.ldpc.nr_code import BASE_GRAPHS, LIFTING_SIZES
+from lgvsc_flow.items import Bits
 
 __all__ = ["Joined", "Segmentation", "choose_base_graph", "join", "segment", "segmentation"]
 
@@ -101,15 +102,14 @@ def segment(bits: np.ndarray, cut: Segmentation) -> np.ndarray:
     Raises:
         ValueError: the bits are not whole transport blocks, of another dtype, or not 0 and 1.
     """
-    bits = bits_of(bits)
+    bits = burst_of(bits, Bits)
     if bits.size % cut.a:
+        bits_of(bits)
         raise ValueError(f"a burst must hold whole transport blocks of a={cut.a} bits.")
-    filled = append_crc(bits, cut.a, cut.crc)
-    if cut.code_blocks > 1:
-        filled = append_crc(filled, cut.k_prime - CRCS[CODE_BLOCK_CRC].bits, CODE_BLOCK_CRC)
-    words = np.zeros((filled.size // cut.k_prime, cut.k), np.uint8)
-    words[:, : cut.k_prime] = filled.reshape(-1, cut.k_prime)
-    return words
+    if cut.code_blocks == 1:
+        return append_blocks(bits, cut.a, cut.crc, cut.k).reshape(-1, cut.k)
+    filled = append_blocks(bits, cut.a, cut.crc)
+    return append_blocks(filled, cut.k_prime - CRCS[CODE_BLOCK_CRC].bits, CODE_BLOCK_CRC, cut.k).reshape(-1, cut.k)
 
 
 class Joined(NamedTuple):
@@ -129,10 +129,16 @@ def join(words: np.ndarray, cut: Segmentation) -> Joined:
     """
     if words.ndim != 2 or words.shape[1] < cut.k_prime or words.shape[0] % cut.code_blocks:
         raise ValueError(f"words are [blocks * {cut.code_blocks}, {cut.k_prime} or more], got {list(words.shape)}.")
-    bits = words[:, : cut.k_prime].ravel()
+    if words.dtype != np.uint8 or not words.flags.carray:
+        words = burst_of(words[:, : cut.k_prime].reshape(-1), Bits).reshape(-1, cut.k_prime)
+    return join_words(words, cut)
+
+
+def join_words(words: np.ndarray, cut: Segmentation) -> Joined:
+    """`join` of words uint8 in one piece, of the right shape."""
     if cut.code_blocks == 1:
-        bits, ok = check_crc(bits, cut.a, cut.crc)
+        bits, ok = check_blocks(words, cut.a, cut.crc)
         return Joined(bits, ok, ok[:, None])
-    bits, inner = check_crc(bits, cut.k_prime - CRCS[CODE_BLOCK_CRC].bits, CODE_BLOCK_CRC)
-    bits, ok = check_crc(bits, cut.a, cut.crc)
+    bits, inner = check_blocks(words, cut.k_prime - CRCS[CODE_BLOCK_CRC].bits, CODE_BLOCK_CRC)
+    bits, ok = check_blocks(bits.reshape(-1, cut.a + CRCS[cut.crc].bits), cut.a, cut.crc)
     return Joined(bits, ok, inner.reshape(-1, cut.code_blocks))

@@ -9,9 +9,9 @@ from functools import lru_cache
 import numpy as np
 
 from lgvsc_flow import Block, In, Out, setting
-from lgvsc_flow.blocks.phy.ldpc.nr_encode import nr_encode
+from lgvsc_flow.blocks.phy.ldpc.nr_encode import encode_words
 from lgvsc_flow.blocks.phy.ldpc.nr_harq import receive
-from lgvsc_flow.blocks.phy.ldpc.nr_rate_matching import RV_COUNT, RateMatching, match
+from lgvsc_flow.blocks.phy.ldpc.nr_rate_matching import RV_COUNT, RateMatching, match_words
 from lgvsc_flow.blocks.phy.ldpc.nr_segmentation import choose_base_graph, segment, segmentation
 from lgvsc_flow.errors import SettingError
 from lgvsc_flow.items import Bits, Checked, Llrs
@@ -113,8 +113,8 @@ class NrLdpcEncoder(_NrLdpc):
         self._code = self._matching.code(*self._rvs)
 
     def work(self, bits: np.ndarray) -> np.ndarray:
-        words = nr_encode(segment(bits, self._matching.cut), self._code)
-        sent = [match(words, self._matching, rv) for rv in self._rvs]
+        words = encode_words(segment(bits, self._matching.cut), self._code)
+        sent = [match_words(words, self._matching, rv) for rv in self._rvs]
         if len(sent) == 1:
             return sent[0]
         return np.stack([s.reshape(-1, self._matching.e) for s in sent], axis=1).ravel()

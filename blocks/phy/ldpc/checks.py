@@ -5,11 +5,6 @@ frames at once, and a rotation by s rows is one by s * F bytes. Every touch of a
 two buffers and writes it in the order of the rows to the other; the rotation is never undone. A buffer has the
 `span` = z * F bytes of its column rounded up to whole vectors, and one vector more for its beginning once again.
 
-Totals are whole numbers t; messages and inputs of checks lie half-way between, at m + 1/2 and v + 1/2: these always
-have a sign, what is negated is inverted (~v is -v - 1), and both signs are treated alike. Messages are stored negated,
-as ~m: then v = t + ~m and t = v - ~m, each one instruction that saturates. Sizes are stored as their complements, so
-that least becomes greatest, and the mean of bytes, which rounds up, rounds sizes down.
-
 Arrays are given as they lie in memory; the caller answers for all sizes. `width` is in bytes; `degrees` has bit d set
 for every check degree d of the code: each has its own straight-line code.
 """
@@ -72,65 +67,65 @@ def _groups(degree: int) -> list[range]:
 
 
 def _head(code: Code, degree: int, load: Callable[[int], Any], state: State) -> Iterator[None]:
-    """The first half of a check, step by step: its inputs, their parity, and sizes; of groups the least size only."""
+    """The first half of a check, step by step: its inputs, their signs, and sizes; of groups the least size only."""
     b = code.builder
-    inputs, sizes, parity = [], [], None
+    inputs, sizes, odd = [], [], None
     for group in _groups(degree):
         ours = []
         for i in group:
             value = load(i)
             inputs.append(value)
-            plus = code.nonnegative(value)
-            parity = plus if parity is None else b.xor(parity, plus)
-            ours.append(b.xor(value, plus))
+            odd = value if odd is None else b.xor(odd, value)
+            ours.append(code.call("abs", value))  # unsigned: 128 is meant as such
             yield
-        sizes.extend(ours if degree <= FEW else [_most(code, ours)])
-    state[:] = [*inputs, parity, *sizes]
+        sizes.extend(ours if degree <= FEW else [_least(code, ours)])
+    state[:] = [*inputs, odd, *sizes]
 
 
 def _tail(code: Code, degree: int, factor: int, state: State, put: Put) -> Iterator[None]:
     """The second half, step by step: `put` is given each edge's new message and total."""
     b = code.builder
-    inputs, parity, sizes = state[:degree], state[degree], state[degree + 1 :]
-    zero, limit = code.afresh(code.splat(-1)), code.splat(255 - LEAST_MAX)
-    outside = [limit] if degree <= FEW else _most_of_the_others(code, sizes, limit)
+    inputs, odd, sizes = state[:degree], state[degree], state[degree + 1 :]
+    zero, limit = code.afresh(code.splat(0)), code.splat(LEAST_MAX)
+    outside = [limit] if degree <= FEW else _least_of_the_others(code, sizes, limit)
     for group, beyond in zip(_groups(degree), outside, strict=True):
-        if degree <= FEW:
-            plus, ours = [b.xor(inputs[i], size) for i, size in enumerate(sizes)], sizes
-        else:
-            plus = [code.nonnegative(code.afresh(inputs[i])) for i in group]
-            ours = [b.xor(inputs[i], signs) for i, signs in zip(group, plus, strict=True)]
-        for i, signs, size in zip(group, plus, _most_of_the_others(code, ours, beyond), strict=True):
-            message = b.xor(b.xor(_scaled(code, size, factor, zero), parity), signs)
-            message = message if degree % 2 else b.not_(message)  # signs and parity are those of "not negative"
-            put(i, message, code.sub(inputs[i], message))
+        ours = sizes if degree <= FEW else [code.call("abs", code.afresh(inputs[i])) for i in group]
+        for i, size in zip(group, _least_of_the_others(code, ours, beyond), strict=True):
+            scaled = _scaled(code, size, factor, zero)
+            negative = b.icmp_signed("<", b.xor(odd, inputs[i]), code.splat(0))
+            message = b.select(negative, b.sub(code.splat(0), scaled), scaled)
+            put(i, message, code.add(inputs[i], message))
             yield
 
 
 def _scaled(code: Code, size: Any, factor: int, zero: Any) -> Any:
-    """factor/32 of sizes, rounded down: by a mean with the size or with nothing for each binary place."""
-    places = [factor >> place & 1 for place in range(5)]
-    scaled = zero
+    """factor/32 of sizes, rounded down, but 1 stays 1, for else it would not go far into what was erased.
+
+    Less the rest, which is rounded up, by a mean with the size or with nothing for each of its binary places.
+    """
+    even = code.builder.and_(size, code.splat(254))
+    places = [(32 - factor) >> place & 1 for place in range(5)]
+    rest = zero
     for place in places[places.index(1) :]:
-        scaled = code.average(size if place else zero, scaled)
-    return scaled
+        rest = code.average(even if place else zero, rest)
+    return code.builder.sub(size, rest)
 
 
-def _most_of_the_others(code: Code, sizes: Sequence[Any], outside: Any) -> list[Any]:
-    """For each of the values the greatest of all others and of `outside`, by halves."""
+def _least_of_the_others(code: Code, sizes: Sequence[Any], outside: Any) -> list[Any]:
+    """For each of the values the least of all others and of `outside`, by halves."""
     if len(sizes) == 1:
         return [outside]
     middle = len(sizes) // 2
     halves = sizes[:middle], sizes[middle:]
-    left, right = (code.umax(outside, _most(code, half)) for half in halves)
-    return _most_of_the_others(code, halves[0], right) + _most_of_the_others(code, halves[1], left)
+    left, right = (code.umin(outside, _least(code, half)) for half in halves)
+    return _least_of_the_others(code, halves[0], right) + _least_of_the_others(code, halves[1], left)
 
 
-def _most(code: Code, sizes: Sequence[Any]) -> Any:
+def _least(code: Code, sizes: Sequence[Any]) -> Any:
     if len(sizes) == 1:
         return sizes[0]
     middle = len(sizes) // 2
-    return code.umax(_most(code, sizes[:middle]), _most(code, sizes[middle:]))
+    return code.umin(_least(code, sizes[:middle]), _least(code, sizes[middle:]))
 
 
 def _in_turns(*steps: Iterator[None]) -> None:
@@ -190,7 +185,7 @@ def layers(
 
                 def value(e: int) -> Any:
                     total = code.load(code.at(columns, code.word(places, code.number(e))))
-                    return code.add(total, code.load(code.at(earlier, code.number(e * lanes))))
+                    return code.sub(total, code.load(code.at(earlier, code.number(e * lanes))))
 
                 return value
 

@@ -22,7 +22,7 @@ __all__ = ["MAX_DEGREE", "decode_int8"]
 MAX_DEGREE = 32  # code is generated for each degree of a check
 CACHE_BYTES = 600_000  # working memory that stays near: for a second-level cache of 1 MiB per core
 SLOWEST = 0.15  # a batch goes on until its slowest frame is done: what each doubling of the frames adds
-HIGH_RATES = ((0.65, 12.0), (0.72, 16.0), (0.78, 24.0), (2.0, 36.0))  # up to which rate, and the mean of the LLRs
+HIGH_RATES = ((0.65, 12.0), (0.72, 16.0), (0.78, 24.0), (2.0, 40.0))  # up to which rate, and the mean of the LLRs
 _memory = threading.local()
 
 
@@ -42,14 +42,14 @@ def arithmetic(code: LdpcCode) -> tuple[float, int]:
     Measured (`benchmarks/ldpc_bler.py`): at low rates many messages meet in a bit, and a finer scale saturates its
     total; at high rates few do, and a coarser one rounds away what tells them apart. The factor is lower where checks
     on bits that are sent once extend a code of high rate, as in 5G, than where a code of low rate has all its bits in
-    several checks. It is rounded down, which takes half a step more off small messages than off large ones.
+    several checks.
     """
     rate = code.k / code.n
     if rate >= 0.55:
         return next(mean for limit, mean in HIGH_RATES if rate < limit), 26
     if not code.extended:
         return 8.0, 28
-    return (5.0, 22) if rate < 0.3 else (8.0, 22) if rate < 0.45 else (10.0, 25)
+    return (5.0, 23) if rate < 0.3 else (8.0, 23) if rate < 0.45 else (11.0, 25)
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,13 +109,8 @@ class Plan:
 
     @cached_property
     def begin(self) -> np.ndarray:
-        """The first messages, int8 [edges, width]: -1/2 and 1/2 in turns along each column, so that they cancel."""
-        seen = np.arange(self.code.n // self.code.z)
-        signs = np.empty(self.code.columns.size, np.int8)
-        for e, column in enumerate(self.code.columns):
-            signs[e] = -(seen[column] & 1)
-            seen[column] += 1
-        return np.repeat(signs, self.width)
+        """The first messages, int8 [edges, width]: none."""
+        return np.zeros(self.code.columns.size * self.width, np.int8)
 
     @cached_property
     def tables(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -174,15 +169,15 @@ def decode_int8(
     early_stop: bool = True,
     wanted: int | None = None,
     soft: np.ndarray | None = None,
+    spread: float = 1.0,
 ) -> Decoded:
     """Decode float32 LLRs [frames * n] by layered normalised min-sum in int8, each frame until its checks hold.
 
-    Each codeword is scaled by itself so that its LLRs have a geometric mean of 5 to 21 steps, by code, rounded and
+    Each codeword is scaled by itself so that its LLRs have a geometric mean of 5 to 40 steps, by code, rounded and
     clipped to +-63; totals saturate at +-127. Messages are the least of the other inputs, counted as 49 at most, times
-    22/32 to 28/32, by code, and rounded down; they lie half-way between whole numbers and begin as -1/2 and 1/2 in
-    turns. NaN counts as an erasure (0), infinity as +-63; neither has a say in the scale. A bit that stays undecided
-    (0) is read as 1, and a frame of which nothing arrived is not decoded. The result does not depend on the CPU, its
-    vector width, or the other codewords of the burst.
+    23/32 to 28/32, by code, and rounded down, but 1 stays 1. NaN counts as an erasure (0), infinity as +-63; neither has
+    a say in the scale. A bit that stays undecided (0) is read as 1, and a frame of which nothing arrived is not decoded.
+    The result does not depend on the CPU, its vector width, or the other codewords of the burst.
 
     Args:
         llrs: ln P(b=0)/P(b=1), of any scale.
@@ -191,6 +186,7 @@ def decode_int8(
         early_stop: stop a frame when its checks hold, so that it cannot be spoilt; else always all iterations.
         wanted: leading bits per frame in `words`, all n by default; at least 16.
         soft: float32 [frames * wanted] that takes the a-posteriori LLRs, in the scale of `llrs`.
+        spread: times this many steps, for LLRs that differ more than those of QPSK to 64-QAM.
 
     Raises:
         ValueError: the LLRs are not float32 or not whole codewords, or the code is not for this decoder.
@@ -200,7 +196,7 @@ def decode_int8(
     width = lanes()
     llrs = burst_of(llrs, Llrs)
     wanted = code.n if wanted is None else wanted
-    _demand(llrs, code, max_iterations, wanted)
+    _demand(llrs, code, max_iterations, wanted, spread)
     frames = llrs.size // code.n
     if soft is None:
         soft = np.empty(0, np.float32)
@@ -217,7 +213,7 @@ def decode_int8(
             plan.frames,
             *plan.arguments,
             _aligned("int8", plan.memory),
-            plan.mean,
+            plan.mean * spread,
             max_iterations,
             early_stop,
             words,
@@ -236,7 +232,7 @@ def _degrees(code: LdpcCode) -> tuple[int, int]:
     return int(degrees.min(initial=1)), int(degrees.max(initial=0))
 
 
-def _demand(llrs: np.ndarray, code: LdpcCode, max_iterations: int, wanted: int) -> None:
+def _demand(llrs: np.ndarray, code: LdpcCode, max_iterations: int, wanted: int, spread: float) -> None:
     if llrs.size % code.n:
         raise ValueError(f"a burst must hold whole codewords of n={code.n}.")
     lowest, highest = _degrees(code)
@@ -246,3 +242,5 @@ def _demand(llrs: np.ndarray, code: LdpcCode, max_iterations: int, wanted: int) 
         raise ValueError(f"wanted is 16 to n={code.n} bits of a codeword; got {wanted}.")
     if max_iterations < 0:
         raise ValueError(f"max_iterations is 0 or more; got {max_iterations}.")
+    if not 0.01 <= spread <= 100:
+        raise ValueError(f"spread is 0.01 to 100; got {spread}.")

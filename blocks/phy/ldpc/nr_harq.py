@@ -68,6 +68,9 @@ class SoftBuffer:
         return np.ascontiguousarray(self.llrs[:, : code.n]), code
 
 
+SPREAD = {8: 1.7, 10: 2.7}  # of int8, by bits per symbol: the bits of large constellations differ most
+
+
 class HarqReception(NamedTuple):
     """Transport blocks as decoded: `bits` uint8 [blocks * a], `ok` bool [blocks], `code_blocks_ok` bool [blocks, C].
 
@@ -114,12 +117,12 @@ def receive(
         raise ValueError(
             f"a burst must hold whole transport blocks of {len(rvs)} transmission(s) of {matching.e} LLRs."
         )
-    llrs = burst_of(llrs, Llrs)
     blocks = llrs.size // size
 
     def decoded(combined: np.ndarray, code: LdpcCode) -> Decoded:
         if precision == "int8":
-            return decode_int8(combined.reshape(-1), code, max_iterations=max_iterations, wanted=wanted)
+            spread = SPREAD.get(matching.bits_per_symbol, 1.0) if code.k > 0.6 * code.n else 1.0
+            return decode_int8(combined.reshape(-1), code, max_iterations=max_iterations, wanted=wanted, spread=spread)
         found = decode(combined.reshape(-1), code, max_iterations=max_iterations, factor=factor)
         return found._replace(words=np.ascontiguousarray(found.words[:, :wanted]))
 

@@ -116,15 +116,6 @@ class Code:
         """Flags of all lanes as one integer of `width` bits, lane 0 lowest."""
         return self.builder.bitcast(flags, ir.IntType(self.width))
 
-    def nonnegative(self, a: Any) -> Any:
-        """All bits set where a >= 0, none elsewhere."""
-        if self.width < 64:
-            return self.builder.sext(self.builder.icmp_signed(">", a, self.splat(-1)), self.bytes)
-        # A look-up in a table of ones gives zero where the highest bit is set: no way over mask registers and back.
-        kind = ir.FunctionType(self.bytes, (self.bytes, self.bytes))
-        look_up = cgutils.get_or_insert_function(self.builder.module, kind, "llvm.x86.avx512.pshuf.b.512")
-        return self.builder.call(look_up, (self.splat(-1), a))
-
     def afresh(self, value: Any) -> Any:
         """The same, but unknown to the compiler: neither kept from before nor simplified."""
         if self.width < 64:

@@ -42,27 +42,21 @@ def quantised(frame, mean):
 
 
 def by_definition(llrs, code, iterations):
-    """Min-sum on saturating integers, check by check, without early stop: m and v stand for m + 1/2 and v + 1/2."""
+    """Normalised min-sum on saturating integers, check by check, without early stop."""
     mean, parts = arithmetic(code)
     h, words = code.parity_check(), []
-    first = np.zeros(h.shape, int)
-    seen = np.arange(code.n // code.z)
-    for row in range(code.base.shape[0]):
-        for column in np.flatnonzero(code.base[row] >= 0):
-            block = slice(row * code.z, (row + 1) * code.z), slice(column * code.z, (column + 1) * code.z)
-            first[block] = -1 if seen[column] % 2 == 0 else 0
-            seen[column] += 1
     for frame in llrs.reshape(-1, code.n):
-        total, messages = quantised(frame, mean), first.copy()
+        total, messages = quantised(frame, mean), np.zeros(h.shape, int)
         for _ in range(iterations):
             for row in range(h.shape[0]):
                 (at,) = np.nonzero(h[row])
-                inputs = np.clip(total[at] - messages[row, at] - 1, -128, 127)
+                inputs = np.clip(total[at] - messages[row, at], -128, 127)
                 for i, bit in enumerate(at):
                     others = np.delete(inputs, i)
-                    size = min([49, *np.where(others < 0, -others - 1, others)]) * parts // 32
-                    messages[row, bit] = -size - 1 if (others < 0).sum() % 2 else size
-                    total[bit] = np.clip(inputs[i] + messages[row, bit] + 1, -128, 127)
+                    size = min([49, *np.abs(others)])
+                    size += -(size & 254) * (32 - parts) // 32
+                    messages[row, bit] = -size if (others < 0).sum() % 2 else size
+                    total[bit] = np.clip(inputs[i] + messages[row, bit], -128, 127)
         words.append(total <= 0)
     return np.array(words).astype(np.uint8)
 

@@ -175,9 +175,9 @@ def decode_int8(
 
     Each codeword is scaled by itself so that its LLRs have a geometric mean of 5 to 40 steps, by code, rounded and
     clipped to +-63; totals saturate at +-127. Messages are the least of the other inputs, counted as 49 at most, times
-    23/32 to 28/32, by code, and rounded down, but 1 stays 1. NaN counts as an erasure (0), infinity as +-63; neither has
-    a say in the scale. A bit that stays undecided (0) is read as 1, and a frame of which nothing arrived is not decoded.
-    The result does not depend on the CPU, its vector width, or the other codewords of the burst.
+    23/32 to 28/32, by code, and rounded down, but 1 stays 1. NaN counts as an erasure (0), infinity as +-63; neither
+    has a say in the scale. A bit that stays undecided (0) is read as 1, and a frame of which nothing arrived is not
+    decoded. The result does not depend on the CPU, its vector width, or the other codewords of the burst.
 
     Args:
         llrs: ln P(b=0)/P(b=1), of any scale.

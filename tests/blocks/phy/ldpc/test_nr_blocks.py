@@ -9,7 +9,9 @@ from lgvsc_flow.blocks.metrics import BerMeter
 from lgvsc_flow.blocks.phy import QamDemodulator, QamModulator, RandomBits
 from lgvsc_flow.blocks.phy.ldpc.nr_blocks import NrLdpcDecoder, NrLdpcEncoder
 from lgvsc_flow.blocks.phy.ldpc.nr_segmentation import segmentation
+from lgvsc_flow.blocks.phy.qam import demodulate, modulate
 from lgvsc_flow.errors import BlockError, SettingError, WiringError
+from lgvsc_flow.items import Received
 from lgvsc_flow.testing import run_block
 
 DIGESTS = [
@@ -100,6 +102,47 @@ def test_both_decoders(precision):
     sent = run_block(NrLdpcDecoder(precision=precision), [noisy])
     assert np.array_equal(sent["bits"][0], bits)
     assert sent["checked"][0].ok.all()
+
+
+@pytest.mark.parametrize("precision", ["int8", "float32"])
+@pytest.mark.parametrize(
+    ("a", "e", "order", "rv"),
+    [
+        (1597, 2502, 4, 3),
+        (4263, 4962, 64, 3),
+        (960, 1080, 256, 3),
+        (11, 48, 4, 3),
+        (846, 3304, 4, 1),
+        (558, 1604, 16, 2),
+    ],
+)
+def test_what_was_never_sent_is_found(a, e, order, rv, precision):
+    """Most of the information bits of these transmissions are not sent: long chains of checks lead to them."""
+    bits = np.random.default_rng(a).integers(0, 2, 3 * a, dtype=np.uint8)
+    settings = {"a": a, "e": e, "order": order, "rv": rv}
+    (coded,) = run_block(NrLdpcEncoder(**settings), [bits])
+    sent = run_block(NrLdpcDecoder(**settings, precision=precision), [(1 - 2.0 * coded).astype(np.float32)])
+    assert np.array_equal(sent["bits"][0], bits)
+
+
+@pytest.mark.parametrize(("order", "e", "esn0_db"), [(256, 12480, 25.3), (1024, 15600, 30.6)])
+def test_int8_copes_with_large_constellations(order, e, esn0_db):
+    """At the rate 948/1024: no more blocks lost than in float32 at 0.15 dB less (McNemar, below 0.1 % for equals)."""
+    a, rng = int(0.9246 * e) // 8 * 8, np.random.default_rng(order)
+    bits = rng.integers(0, 2, 48 * a, dtype=np.uint8)
+    (coded,) = run_block(NrLdpcEncoder(a=a, e=e, order=order), [bits])
+    symbols = modulate(coded, order)
+    noise = rng.standard_normal(2 * symbols.size, dtype=np.float32).view(np.complex64)
+    lost = []
+    for precision, less_db in (("int8", 0), ("float32", 0.15)):
+        variance = 10 ** (-(esn0_db - less_db) / 10)
+        noisy = (symbols + np.sqrt(variance / 2) * noise).astype(np.complex64)
+        llrs = demodulate(Received(noisy, np.complex64(1), np.float32(variance)), order)
+        found = run_block(NrLdpcDecoder(a=a, e=e, order=order, precision=precision), [llrs])["bits"][0]
+        lost.append((found != bits).reshape(48, -1).any(axis=1))
+    only_ours, only_theirs = (lost[0] & ~lost[1]).sum(), (lost[1] & ~lost[0]).sum()
+    assert lost[1].sum() > 5
+    assert only_ours - only_theirs < 3.09 * np.sqrt(only_ours + only_theirs + 1)
 
 
 def test_factor_is_for_float():

@@ -6,9 +6,12 @@ from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
+from numba import njit
 
 from lgvsc_flow import Block, In, Out, setting
 from lgvsc_flow.blocks.given import burst_of
+from lgvsc_flow.blocks.phy.turned import TILE, turn, turn_back
+from lgvsc_flow.blocks.phy.weave import unweave_words, weave
 from lgvsc_flow.errors import SettingError
 from lgvsc_flow.items import Bits, Llrs
 
@@ -79,11 +82,23 @@ def nr_permutation(n: int, bits_per_symbol: int) -> np.ndarray:
 
 
 @lru_cache(maxsize=64)
-def _inverse(order: Callable[[int, int], np.ndarray], n: int, parameter: int) -> np.ndarray:
-    """Where each place of the burst in order is filled from: int64 [n]."""
-    inverse = np.empty(n, np.int64)
-    inverse[order(n, parameter)] = np.arange(n)
-    return inverse
+def _order(order: Callable[[int, int], np.ndarray], n: int, parameter: int, inverse: bool) -> np.ndarray:
+    """Where each place of the interleaved burst, or of the burst in order, is filled from: as few bytes as will do."""
+    ahead = order(n, parameter)
+    kind = np.uint32 if n <= 2**32 else np.uint64
+    if not inverse:
+        return ahead.astype(kind)
+    found = np.empty(n, kind)
+    found[ahead] = np.arange(n, dtype=kind)
+    return found
+
+
+@njit(nogil=True, cache=True)
+def _picked(burst: np.ndarray, order: np.ndarray) -> np.ndarray:
+    out = np.empty(order.size, burst.dtype)
+    for i in range(order.size):
+        out[i] = burst[order[i]]
+    return out
 
 
 class Interleaver(Block):
@@ -99,7 +114,10 @@ class Interleaver(Block):
     columns: int = setting(648, ge=1, unit="bits", doc="length of a codeword")
 
     def work(self, bits: np.ndarray) -> np.ndarray:
-        return burst_of(bits, Bits)[permutation(bits.size, self.columns)]
+        bits = burst_of(bits, Bits)
+        if self.columns < TILE or not bits.size or bits.size % self.columns:
+            return _picked(bits, _order(permutation, bits.size, self.columns, False))
+        return turn(bits, self.columns)
 
 
 class Deinterleaver(Block):
@@ -111,7 +129,10 @@ class Deinterleaver(Block):
     columns: int = setting(648, ge=1, unit="bits", doc="length of a codeword")
 
     def work(self, llrs: np.ndarray) -> np.ndarray:
-        return np.take(burst_of(llrs, Llrs), _inverse(permutation, llrs.size, self.columns))
+        llrs = burst_of(llrs, Llrs)
+        if self.columns < TILE or not llrs.size or llrs.size % self.columns:
+            return _picked(llrs, _order(permutation, llrs.size, self.columns, True))
+        return turn_back(llrs, self.columns)
 
 
 class RandomInterleaver(Block):
@@ -126,7 +147,8 @@ class RandomInterleaver(Block):
     seed: int = setting(0, ge=0, lt=2**64, doc="the same at both ends")
 
     def work(self, bits: np.ndarray) -> np.ndarray:
-        return burst_of(bits, Bits)[random_permutation(bits.size, self.seed)]
+        bits = burst_of(bits, Bits)
+        return _picked(bits, _order(random_permutation, bits.size, self.seed, False))
 
 
 class RandomDeinterleaver(Block):
@@ -138,7 +160,8 @@ class RandomDeinterleaver(Block):
     seed: int = setting(0, ge=0, lt=2**64, doc="the same at both ends")
 
     def work(self, llrs: np.ndarray) -> np.ndarray:
-        return np.take(burst_of(llrs, Llrs), _inverse(random_permutation, llrs.size, self.seed))
+        llrs = burst_of(llrs, Llrs)
+        return _picked(llrs, _order(random_permutation, llrs.size, self.seed, True))
 
 
 class NrInterleaver(Block):
@@ -159,7 +182,10 @@ class NrInterleaver(Block):
         _check(self)
 
     def work(self, bits: np.ndarray) -> np.ndarray:
-        return _each(burst_of(bits, Bits), nr_permutation(self.n, self.bits_per_symbol))
+        words = _words(burst_of(bits, Bits), self.n)
+        out = np.empty(bits.size, np.uint8)
+        weave(words, *_plan(self.n, self.bits_per_symbol), out)
+        return out
 
 
 class NrDeinterleaver(Block):
@@ -175,7 +201,10 @@ class NrDeinterleaver(Block):
         _check(self)
 
     def work(self, llrs: np.ndarray) -> np.ndarray:
-        return _each(burst_of(llrs, Llrs), _inverse(nr_permutation, self.n, self.bits_per_symbol))
+        llrs = burst_of(llrs, Llrs)
+        ordered = np.empty_like(_words(llrs, self.n))
+        unweave_words(llrs, *_plan(self.n, self.bits_per_symbol), ordered)
+        return ordered.reshape(-1)
 
 
 def _check(block: NrInterleaver | NrDeinterleaver) -> None:
@@ -186,7 +215,15 @@ def _check(block: NrInterleaver | NrDeinterleaver) -> None:
         )
 
 
-def _each(burst: np.ndarray, order: np.ndarray) -> np.ndarray:
-    if burst.size % order.size:
-        raise ValueError(f"a burst must hold whole codewords of n={order.size}.")
-    return np.take(burst.reshape(-1, order.size), order, axis=1).ravel()
+def _words(burst: np.ndarray, n: int) -> np.ndarray:
+    if burst.size % n:
+        raise ValueError(f"a burst must hold whole codewords of n={n}.")
+    return burst.reshape(-1, n)
+
+
+@lru_cache(maxsize=64)
+def _plan(n: int, bits_per_symbol: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The codeword in one piece, as `weave` takes it."""
+    columns = n // bits_per_symbol
+    places = [row * columns for row in range(bits_per_symbol)]
+    return np.array([n]), np.array([0, 1]), np.array([[0, columns, *places]])

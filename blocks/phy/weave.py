@@ -17,8 +17,9 @@ from numba.core import types
 from lgvsc_flow.blocks.phy.ldpc.checks import generated, pointers
 from lgvsc_flow.blocks.phy.ldpc.simd import F32, I64, Code, switch
 
-__all__ = ["unweave", "weave"]
+__all__ = ["NO_GAPS", "unweave", "unweave_words", "weave"]
 
+NO_GAPS = np.empty((0, 3), np.int64)
 WIDEST = 10
 WIDTHS = (1, *range(2, WIDEST + 1, 2))  # bits of the symbols that have vector code
 BYTES, FLOATS = 64, 16  # columns at a time
@@ -93,10 +94,10 @@ def _weave(typing: Any, word: Any, places: Any, piece: Any, out: Any, at: Any, b
     return types.void(word, places, types.int64, out, types.int64, types.int64, types.int64), generate
 
 
-def _unweaver(onto: bool) -> Any:
+def _unweaver(known: bool, onto: bool) -> Any:
     @generated
     def unweave(typing: Any, llrs: Any, at: Any, word: Any, places: Any, piece: Any, blocks: Any, width: Any) -> Any:
-        """float32 `llrs` from `at` on to rows of `word`, `blocks` times FLOATS columns; NaN to 0."""
+        """float32 `llrs` from `at` on to rows of `word`, `blocks` times FLOATS columns; NaN to 0 if `known`."""
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             code, kind = Code(builder, FLOATS), ir.VectorType(F32, FLOATS)
@@ -115,8 +116,9 @@ def _unweaver(onto: bool) -> Any:
                     parts = [code.load(code.at(here, code.number(FLOATS * i), F32), kind, 4) for i in range(count)]
                     for row, values in zip(rows, _rows(code, parts), strict=True):
                         there = code.at(row, first, F32)
-                        known = builder.select(builder.fcmp_ordered("ord", values, values), values, nothing)
-                        total = builder.fadd(code.load(there, kind, 4), known) if onto else known
+                        if known:
+                            values = builder.select(builder.fcmp_ordered("ord", values, values), values, nothing)
+                        total = builder.fadd(code.load(there, kind, 4), values) if onto else values
                         code.store(total, there, 4)
 
             switch(code, width, WIDTHS, body)
@@ -127,10 +129,10 @@ def _unweaver(onto: bool) -> Any:
     return unweave
 
 
-_to_rows, _onto_rows = _unweaver(False), _unweaver(True)
+_move_to_rows, _to_rows, _onto_rows = (_unweaver(*how) for how in ((False, False), (True, False), (True, True)))
 
 
-# What follows is compiled into the two kernels at the end, whose cache sees changes of this file.
+# What follows is compiled into the kernels at the end, whose cache sees changes of this file.
 @njit(nogil=True)
 def _known(value: np.float32) -> np.float32:
     return value if value == value else np.float32(0)
@@ -142,6 +144,18 @@ def _blocks(pieces: np.ndarray, p: int, columns: int) -> int:
     width = pieces.shape[1] - 2
     written = width == 1 or (width % 2 == 0 and width <= WIDEST)
     return (pieces[p, 1] - pieces[p, 0]) // columns if written else 0
+
+
+@njit(nogil=True)
+def _move(llrs: np.ndarray, at: int, pieces: np.ndarray, first: int, stop: int, word: np.ndarray) -> None:
+    width = pieces.shape[1] - 2
+    for p in range(first, stop):
+        begin, blocks = pieces[p, 0], _blocks(pieces, p, FLOATS)
+        _move_to_rows(llrs, at + begin * width, word, pieces, p * (width + 2) + 2, blocks, width)
+        for i in range(width):
+            shift = pieces[p, 2 + i] - begin
+            for j in range(begin + blocks * FLOATS, pieces[p, 1]):
+                word[shift + j] = llrs[at + j * width + i]
 
 
 @njit(nogil=True)
@@ -184,6 +198,18 @@ def weave(words: np.ndarray, shares: np.ndarray, starts: np.ndarray, pieces: np.
                 shift = pieces[p, 2 + i] - begin
                 for j in range(begin + blocks * BYTES, pieces[p, 1]):
                     out[at + j * width + i] = word[shift + j]
+        at += shares[r]
+
+
+@njit(nogil=True, cache=True)
+def unweave_words(
+    llrs: np.ndarray, shares: np.ndarray, starts: np.ndarray, pieces: np.ndarray, words: np.ndarray
+) -> None:
+    """The inverse of `weave`, of LLRs as they are: words float32 [frames, n]."""
+    at = 0
+    for f in range(words.shape[0]):
+        r = f % shares.size
+        _move(llrs, at, pieces, starts[r], starts[r + 1], words[f])
         at += shares[r]
 
 

@@ -15,7 +15,7 @@ from lgvsc_flow.blocks.given import bits_of, burst_of
 from lgvsc_flow.blocks.phy.ldpc.code import LdpcCode
 from lgvsc_flow.blocks.phy.ldpc.nr_code import BASE_GRAPHS, CORE_ROWS, nr_code
 from lgvsc_flow.blocks.phy.ldpc.nr_segmentation import Segmentation
-from lgvsc_flow.blocks.phy.weave import unweave, weave
+from lgvsc_flow.blocks.phy.weave import NO_GAPS, unweave, weave
 from lgvsc_flow.items import Llrs
 
 __all__ = [
@@ -30,8 +30,6 @@ __all__ = [
 ]
 
 RV_COUNT = 4
-
-NO_GAPS = np.empty((0, 3), np.int64)
 
 _STARTS = {1: (0, 17, 33, 56), 2: (0, 13, 25, 43)}
 """Numerators of k0 for redundancy versions 0 to 3; the denominator is N / Z, 66 or 50 (table 5.4.2.1-2)."""

@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
 
+from lgvsc_flow.blocks.phy.ldpc.decode import decode
+from lgvsc_flow.blocks.phy.ldpc.fixed import decode_int8
 from lgvsc_flow.blocks.phy.ldpc.nr_encode import nr_encode
 from lgvsc_flow.blocks.phy.ldpc.nr_harq import SoftBuffer, receive
 from lgvsc_flow.blocks.phy.ldpc.nr_rate_matching import RateMatching, match
-from lgvsc_flow.blocks.phy.ldpc.nr_segmentation import segment, segmentation
+from lgvsc_flow.blocks.phy.ldpc.nr_segmentation import join, segment, segmentation
 
 SEQUENCE = (0, 2, 3, 1)
 
@@ -80,6 +82,26 @@ def test_only_wrong_code_blocks_are_decoded_again():
     assert alone.ok.tolist() == [False]
     assert found.iterations[0, 0] == alone.iterations[0, 0] < 10
     assert found.iterations[0, 1] > alone.iterations[0, 1] == 10
+
+
+@pytest.mark.parametrize("precision", ["int8", "float32"])
+def test_transmissions_that_need_longer_codes_each(precision):
+    """What `receive` keeps of some blocks is what a soft buffer of each has; NaN in any transmission is an erasure."""
+    matching, rvs = RateMatching(segmentation(496, 2), 700, 4), (0, 1, 3)
+    assert len({matching.code(*rvs[:number]).n for number in (1, 2, 3)}) > 1
+    _, llrs = transmit(matching, 12, rvs, -3.5, seed=9)
+    llrs[:, :, ::50] = np.nan
+    together = receive(llrs.ravel(), matching, rvs, precision=precision)
+    assert set(together.transmissions.tolist()) >= {2, 3}
+    for block in range(12):
+        buffer, count = SoftBuffer(matching, 1, rvs), together.transmissions[block]
+        for number in range(count):
+            buffer.add(llrs[block, number], rvs[number])
+        combined, code = buffer.codewords()
+        decoder = decode_int8 if precision == "int8" else decode
+        found = join(decoder(combined.ravel(), code, max_iterations=20).words, matching.cut)
+        assert found.ok[0] == together.ok[block]
+        assert np.array_equal(found.bits, together.bits[block * 496 : (block + 1) * 496])
 
 
 def test_what_never_arrived_does_not_pass():

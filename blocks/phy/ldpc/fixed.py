@@ -49,7 +49,10 @@ def arithmetic(code: LdpcCode) -> tuple[float, int]:
         return next(mean for limit, mean in HIGH_RATES if rate < limit), 26
     if not code.extended:
         return 8.0, 28
-    return (5.0, 23) if rate < 0.3 else (8.0, 23) if rate < 0.45 else (11.0, 25)
+    if rate >= 0.45:
+        return 11.0, 25
+    dense = np.diff(code.starts).max() > 12  # as base graph 1 of 5G
+    return (5.0, 23) if rate < 0.3 else (8.0, 23 if dense else 24)
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,6 +16,7 @@ from numba.extending import intrinsic
 from lgvsc_flow import Block, In, Out, setting
 from lgvsc_flow.blocks.given import bits_of, burst_of
 from lgvsc_flow.items import Bits, Checked
+from lgvsc_flow.kernels import kernel
 
 __all__ = ["CRCS", "CrcAppend", "CrcCheck", "CrcCode", "append_crc", "check_crc", "crc"]
 
@@ -149,7 +150,7 @@ def _register(packed: np.ndarray, block: int, entries: np.ndarray, initial: int)
     return register
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _append(
     bits: np.ndarray, block: int, pitch: int, length: int, entries: np.ndarray, initial: int, final: int
 ) -> tuple[np.ndarray, np.uint64]:
@@ -169,7 +170,7 @@ def _append(
     return out, seen
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _check(
     bits: np.ndarray, pitch: int, block: int, length: int, entries: np.ndarray, initial: int, final: int
 ) -> tuple[np.ndarray, np.ndarray, np.uint64]:

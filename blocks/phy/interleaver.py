@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
-from numba import njit
 
 from lgvsc_flow import Block, In, Out, setting
 from lgvsc_flow.blocks.given import burst_of
@@ -14,6 +13,7 @@ from lgvsc_flow.blocks.phy.turned import TILE, turn, turn_back
 from lgvsc_flow.blocks.phy.weave import unweave_words, weave
 from lgvsc_flow.errors import SettingError
 from lgvsc_flow.items import Bits, Llrs
+from lgvsc_flow.kernels import kernel
 
 __all__ = [
     "Deinterleaver",
@@ -93,7 +93,7 @@ def _order(order: Callable[[int, int], np.ndarray], n: int, parameter: int, inve
     return found
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _picked(burst: np.ndarray, order: np.ndarray) -> np.ndarray:
     out = np.empty(order.size, burst.dtype)
     for i in range(order.size):

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit
 from numba.core import types
 
 from lgvsc_flow.blocks.phy.ldpc.checks import generated, pointers
 from lgvsc_flow.blocks.phy.ldpc.simd import F32, I8, I32, Code
+from lgvsc_flow.kernels import kernel
 
 __all__ = ["TILE", "turn", "turn_back"]
 
@@ -74,7 +74,7 @@ def _copy(typing: Any, source: Any, start: Any, target: Any, at: Any, count: Any
     return types.void(source, types.int64, target, types.int64, types.int64), generate
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def turn(burst: np.ndarray, columns: int) -> np.ndarray:
     """Rows of `columns`, TILE or more, read column by column, column j beginning in row -j modulo the rows."""
     rows = burst.size // columns
@@ -91,7 +91,7 @@ def turn(burst: np.ndarray, columns: int) -> np.ndarray:
     return out[: burst.size]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def turn_back(burst: np.ndarray, columns: int) -> np.ndarray:
     """The inverse of `turn`."""
     rows = burst.size // columns

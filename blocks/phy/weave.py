@@ -16,6 +16,7 @@ from numba.core import types
 
 from lgvsc_flow.blocks.phy.ldpc.checks import generated, pointers
 from lgvsc_flow.blocks.phy.ldpc.simd import F32, I64, Code, switch
+from lgvsc_flow.kernels import kernel
 
 __all__ = ["NO_GAPS", "unweave", "unweave_words", "weave"]
 
@@ -182,7 +183,7 @@ def _add(llrs: np.ndarray, at: int, pieces: np.ndarray, first: int, stop: int, w
                 word[shift + j] += _known(llrs[at + j * width + i])
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def weave(words: np.ndarray, shares: np.ndarray, starts: np.ndarray, pieces: np.ndarray, out: np.ndarray) -> None:
     """Bits of words uint8 [frames, n], symbol by symbol, to `out`, shares[r] bits of word r modulo the shares.
 
@@ -201,7 +202,7 @@ def weave(words: np.ndarray, shares: np.ndarray, starts: np.ndarray, pieces: np.
         at += shares[r]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def unweave_words(
     llrs: np.ndarray, shares: np.ndarray, starts: np.ndarray, pieces: np.ndarray, words: np.ndarray
 ) -> None:
@@ -213,7 +214,7 @@ def unweave_words(
         at += shares[r]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def unweave(
     llrs: np.ndarray,
     first: int,

@@ -6,7 +6,6 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numba.core import cgutils, types
 
 from lgvsc_flow.blocks.given import bits_of
@@ -14,6 +13,7 @@ from lgvsc_flow.blocks.phy.ldpc.checks import generated, pointers
 from lgvsc_flow.blocks.phy.ldpc.code import LdpcCode
 from lgvsc_flow.blocks.phy.ldpc.nr_code import CORE_ROWS
 from lgvsc_flow.blocks.phy.ldpc.simd import I1, I64, Code
+from lgvsc_flow.kernels import kernel
 
 __all__ = ["nr_encode"]
 
@@ -81,7 +81,7 @@ def _put(typing: Any, source: Any, start: Any, target: Any, at: Any, again: Any,
     return types.void(source, number, target, number, number, number), generate
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _encode(
     words: np.ndarray, z: int, turn: int, starts: np.ndarray, bounds: np.ndarray, places: np.ndarray
 ) -> np.ndarray:

@@ -9,7 +9,6 @@ from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from lgvsc_flow.blocks.given import bits_of, burst_of
 from lgvsc_flow.blocks.phy.ldpc.code import LdpcCode
@@ -17,6 +16,7 @@ from lgvsc_flow.blocks.phy.ldpc.nr_code import BASE_GRAPHS, CORE_ROWS, nr_code
 from lgvsc_flow.blocks.phy.ldpc.nr_segmentation import Segmentation
 from lgvsc_flow.blocks.phy.weave import NO_GAPS, unweave, weave
 from lgvsc_flow.items import Llrs
+from lgvsc_flow.kernels import kernel
 
 __all__ = [
     "RV_COUNT",
@@ -206,7 +206,7 @@ def _gaps(matching: RateMatching, rv: int, n: int) -> np.ndarray:
     return np.array(found, np.int64).reshape(-1, 3)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _add_in_order(
     sent: np.ndarray, buffer: np.ndarray, shares: np.ndarray, starts: np.ndarray, runs: np.ndarray
 ) -> None:

@@ -72,6 +72,8 @@ class LdpcCode:
     ) -> None:
         if shifts.size and not 0 <= shifts.min() <= shifts.max() < z:
             raise ValueError(f"{name}: shifts are 0 to z - 1 = {z - 1}; got {shifts.min()} to {shifts.max()}.")
+        if np.unique(np.stack([rows, columns]), axis=1).shape[1] < rows.size:
+            raise ValueError(f"{name}: two identity blocks in one place; take a smaller z, at which they are apart.")
         starts = np.searchsorted(rows, np.arange(shape[0] + 1))
         # The object is frozen for everyone else.
         self.__dict__.update(

@@ -281,6 +281,14 @@ def test_messages():
         run_block(LdpcDecoder(), [np.zeros(647, np.float32)])
 
 
+def test_tables_that_are_no_code():
+    with pytest.raises(ValueError, match=r"bad: shifts are 0 to z - 1 = 3; got 0 to 9\."):
+        LdpcCode("bad", 4, np.array([[9, 0, 1, 2], [0, 1, 2, 3]], np.int16))
+    at = np.array([0, 0]), np.array([1, 1]), np.array([0, 1])
+    with pytest.raises(ValueError, match="bad: two identity blocks in one place; take a smaller z"):
+        LdpcCode.of_blocks("bad", 4, (1, 2), *at)
+
+
 OTHER_CPU = """
     import hashlib
     import numpy as np

@@ -81,9 +81,14 @@ def test_help_has_examples(command):
         assert word in text
 
 
-def test_the_examples_of_the_help_are_right():
+def test_the_examples_of_the_help_are_right(tmp_path, monkeypatch):
+    from lgvsc_flow.blocks.phy.ldpc.alist import write_alist
+    from lgvsc_flow.blocks.phy.ldpc.code import wifi_code
+    from lgvsc_flow.blocks.phy.ldpc.parity_check import ParityCheck
     from lgvsc_flow.graphs.modem import Modem
 
+    monkeypatch.chdir(tmp_path)
+    write_alist("my.alist", ParityCheck.of_dense(wifi_code(648, "1/2").parity_check()))
     for example in EXAMPLES.split("`")[1::2]:
         words = example.split()
         given = dict(zip(words[2::2], words[3::2], strict=True))

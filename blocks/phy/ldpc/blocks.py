@@ -72,7 +72,8 @@ class _LdpcDecoder(Block):
     def validate(self) -> None:
         if self.precision == "int8" and self.factor is not None:
             raise SettingError(
-                f"{type(self).__name__}.factor is for precision='float32', int8 has its own; got {self.factor}"
+                f"{type(self).__name__}.factor is for precision='float32', int8 has its own; got {self.factor}; "
+                "leave it out"
             )
         if self.precision == "float32" and not self.early_stop:
             raise SettingError(f"{type(self).__name__}: float32 always stops early; early_stop=False needs int8")

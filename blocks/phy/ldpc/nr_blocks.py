@@ -146,7 +146,9 @@ class NrLdpcDecoder(_NrLdpc):
     def validate(self) -> None:
         super().validate()
         if self.precision == "int8" and self.factor is not None:
-            raise SettingError(f"NrLdpcDecoder.factor is for precision='float32', int8 has its own; got {self.factor}")
+            raise SettingError(
+                f"NrLdpcDecoder.factor is for precision='float32', int8 has its own; got {self.factor}; leave it out"
+            )
 
     def start(self) -> None:
         self._matching, self._rvs = self.matching, self.rvs

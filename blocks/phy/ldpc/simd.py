@@ -102,9 +102,6 @@ class Code:
     def umin(self, a: Any, b: Any) -> Any:
         return self.call("umin", a, b)
 
-    def umax(self, a: Any, b: Any) -> Any:
-        return self.call("umax", a, b)
-
     def average(self, a: Any, b: Any) -> Any:
         """(a + b + 1) / 2 of unsigned bytes, one instruction nearly everywhere."""
         wide = ir.VectorType(ir.IntType(16), self.width)

@@ -91,7 +91,7 @@ class UserLdpcDecoder(_UserLdpc):
         super().validate()
         if self.precision == "int8" and self.factor is not None:
             raise SettingError(
-                f"UserLdpcDecoder.factor is for precision='float32', int8 has its own; got {self.factor}"
+                f"UserLdpcDecoder.factor is for precision='float32', int8 has its own; got {self.factor}; leave it out"
             )
         if self.precision == "float32" and not self.early_stop:
             raise SettingError("UserLdpcDecoder: float32 always stops early; early_stop=False needs int8")

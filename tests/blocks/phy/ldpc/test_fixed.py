@@ -273,7 +273,9 @@ def test_messages():
     with pytest.raises(ValueError, match=r"checks of 1 to 32 bits, heavy has up to 40; use float32\."):
         decode_int8(np.zeros(80, np.float32), heavy)
     assert decode(np.ones(80, np.float32), heavy).parity_ok.all()
-    with pytest.raises(SettingError, match=r"LdpcDecoder.factor is for precision='float32', int8 has its own; got 0.8"):
+    with pytest.raises(
+        SettingError, match=r"LdpcDecoder.factor is for precision='float32', int8 has its own; got 0.8; leave it out"
+    ):
         LdpcDecoder(precision="int8", factor=0.8)
     with pytest.raises(SettingError, match=r"float32 always stops early; early_stop=False needs int8"):
         LdpcDecoder(precision="float32", early_stop=False)

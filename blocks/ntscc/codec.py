@@ -118,16 +118,17 @@ class NtsccCodec:
         if not math.isfinite(snr_db):
             raise ValueError(f"snr_db must be a number, got {snr_db}")
         nominal = _nominal_cbr(target_cbr, quality)
-        latents = together(self._analyse, [(self._padded(pixels),) for pixels in pictures])
-        return [self._encode(p, y, snr_code(snr_db), nominal, quality) for p, y in zip(pictures, latents, strict=True)]
+        code = snr_code(snr_db)
+        design = min(max(SNR_FLOOR_DB + code / SNR_STEPS, TRAINED_SNR_DB[0]), TRAINED_SNR_DB[1])
+        cbr = min(max(nominal, NOMINAL_CBR[0]), NOMINAL_CBR[-1])
+        analyse = lambda x: self.net.analyse(x, cbr, design).contiguous()  # noqa: E731
+        latents = together(analyse, [(self._padded(pixels),) for pixels in pictures])
+        return [self._encode(p, y, code, nominal, quality) for p, y in zip(pictures, latents, strict=True)]
 
     def _padded(self, pixels: np.ndarray) -> Tensor:
         height, width = pixels.shape[:2]
         x = torch.from_numpy(pixels.copy()).to(self.device).permute(2, 0, 1)[None].float() / 255
         return functional.pad(x, (0, -width % BLOCK, 0, -height % BLOCK), mode="replicate")
-
-    def _analyse(self, x: Tensor) -> Tensor:
-        return self.net.analyse(x).contiguous()
 
     def _encode(
         self, pixels: np.ndarray, y: Tensor, code: int, nominal: float, quality: float | None

@@ -24,9 +24,9 @@ def typical_thresholds(net: NtsccNet, crops: Crops, count: int = 40, side: int =
     for pixels in crops.pictures(count, side):
         height, width = (s // BLOCK * BLOCK for s in pixels.shape[:2])
         x = torch.from_numpy(pixels[:height, :width].copy()).permute(2, 0, 1)[None].float() / 255
-        y = net.analyse(x)
         row = []
         for cbr in NOMINAL_CBR:
+            y = net.analyse(x, cbr, 10.0)
             level = torch.tensor([level_for(cbr, bits_per_symbol(10.0))])
             q = net.hyper_analyse(y, level).round()
             bits = -net.prior.probability(q, level).log2().sum().item()

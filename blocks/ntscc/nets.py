@@ -25,13 +25,16 @@ from lgvsc_flow.blocks.ntscc.transform import BLOCK, block_dct
 class NetSettings:
     """Sizes of the networks."""
 
-    channels: tuple[int, int, int] = (192, 36, 28)  # latents per position of the three colour planes
+    channels: tuple[int, int, int] = (256, 72, 56)  # latents per position of the three colour planes
     z_channels: int = 24
     hyper: int = 128
-    code: int = 256
-    g_a: int = 64
-    g_s: tuple[int, int, int] = (256, 128, 96)  # widths at strides 16, 8, 4
-    g_s_blocks: tuple[int, int, int] = (1, 2, 4)
+    code: int = 512
+    gain: int = 256
+    g_a: tuple[int, int, int] = (256, 128, 64)  # widths at strides 16, 8, 4
+    g_a_blocks: tuple[int, int, int] = (2, 2, 2)
+    g_s: tuple[int, int, int] = (320, 160, 96)
+    g_s_blocks: tuple[int, int, int] = (3, 3, 4)
+    modulated: bool = True  # g_a knows the design SNR and the rate
 
     @property
     def m(self) -> int:
@@ -42,22 +45,46 @@ class NetSettings:
         return asdict(self)
 
 
+class Modulation(nn.Module):
+    """Scale and shift of every channel by what the whole picture has in common: x (1 + a) + b, begun at a = b = 0."""
+
+    def __init__(self, conditions: int, width: int, hidden: int = 32):
+        super().__init__()
+        self.first = nn.Linear(conditions, hidden)
+        self.last = nn.Linear(hidden, 2 * width)
+        nn.init.zeros_(self.last.weight)
+        nn.init.zeros_(self.last.bias)
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        scale, shift = self.last(leaky(self.first(condition)))[:, :, None, None].chunk(2, 1)
+        return x * (1 + scale) + shift
+
+
 class AnalysisBranch(nn.Module):
     """The learned part of g_a: pixels [B,3,H,W] to latents [B,M,H/16,W/16]."""
 
-    def __init__(self, m: int, width: int):
+    def __init__(self, m: int, widths: tuple[int, int, int], blocks: tuple[int, int, int], modulated: bool):
         super().__init__()
-        self.first = nn.Conv2d(48, width, 3, padding=1)
-        self.body4 = ResBlock(width)
-        self.down8 = nn.Conv2d(4 * width, 96, 1)
-        self.body8 = ResBlock(96)
-        self.down16 = nn.Conv2d(4 * 96, 192, 1)
-        self.last = zero_begun(nn.Conv2d(192, m, 1))
+        w16, w8, w4 = widths
+        self.first = nn.Conv2d(48, w4, 3, padding=1)
+        self.body4 = nn.Sequential(*(ResBlock(w4) for _ in range(blocks[2])))
+        self.down8 = nn.Conv2d(4 * w4, w8, 1)
+        self.body8 = nn.Sequential(*(ResBlock(w8) for _ in range(blocks[1])))
+        self.down16 = nn.Conv2d(4 * w8, w16, 1)
+        self.body16 = nn.Sequential(*(ResBlock(w16) for _ in range(blocks[0])))
+        self.last = zero_begun(nn.Conv2d(w16, m, 1))
+        self.modulations = nn.ModuleList(Modulation(2, w) for w in (w4, w8, w16)) if modulated else None
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.body4(leaky(self.first(functional.pixel_unshuffle(x, 4))))
-        x = self.body8(leaky(self.down8(functional.pixel_unshuffle(x, 2))))
-        return self.last(leaky(self.down16(functional.pixel_unshuffle(x, 2))))
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        x = leaky(self._modulated(0, self.first(functional.pixel_unshuffle(x, 4)), condition))
+        x = functional.pixel_unshuffle(self.body4(x), 2)
+        x = leaky(self._modulated(1, self.down8(x), condition))
+        x = functional.pixel_unshuffle(self.body8(x), 2)
+        x = leaky(self._modulated(2, self.down16(x), condition))
+        return self.last(self.body16(x))
+
+    def _modulated(self, number: int, x: Tensor, condition: Tensor) -> Tensor:
+        return x if self.modulations is None else self.modulations[number](x, condition)
 
 
 class SynthesisBranch(nn.Module):
@@ -111,30 +138,35 @@ class NtsccNet(nn.Module):
         self.synthesis = nn.Parameter(basis.clone())
         self.register_buffer("y_mean", torch.zeros(m))
         self.register_buffer("y_std", torch.ones(m) * 0.05)
-        self.g_a = AnalysisBranch(m, s.g_a)
+        self.g_a = AnalysisBranch(m, s.g_a, s.g_a_blocks, s.modulated)
         self.g_s = SynthesisBranch(m, s.g_s, s.g_s_blocks)
         self.h_a = HyperAnalysis(m, s.hyper, s.z_channels)
         self.h_s = HyperSynthesis(m, s.hyper, s.z_channels)
         self.prior = Prior(s.z_channels)
-        self.gain = PointwiseCode(2 * m + 2, s.code, m)
+        self.gain = PointwiseCode(2 * m + 2, s.gain, m)
         self.f_e = PointwiseCode(3 * m + 2, s.code, m)
         self.f_d = PointwiseCode(4 * m + 2, s.code, m)
-        self.mixed_precision = False  # bfloat16 in g_a and g_s
+        self.mixed_precision = False  # bfloat16 in g_a, g_s, f_e and f_d
 
     def _mixed(self) -> torch.autocast:
         return torch.autocast("cpu", torch.bfloat16, enabled=self.mixed_precision)
 
     # -- transforms ---------------------------------------------------------------------------------------------
 
-    def analyse(self, x: Tensor, *, linear_only: bool = False) -> Tensor:
-        """g_a: pixels to latents y [B,M,H/16,W/16]."""
+    def analyse(self, x: Tensor, cbr: Tensor | float, snr: Tensor | float, *, linear_only: bool = False) -> Tensor:
+        """g_a: pixels to latents y [B,M,H/16,W/16], for a nominal CBR and a design SNR in dB, one or one per picture."""
         x = x - 0.5
         y = functional.conv2d(x, self.analysis, stride=BLOCK)
         if linear_only:
             return y
         with self._mixed():
-            branch = self.g_a(x)
+            branch = self.g_a(x, self._condition(cbr, snr, x))
         return y + branch.float() * self._plane(self.y_std)
+
+    @staticmethod
+    def _condition(cbr: Tensor | float, snr: Tensor | float, like: Tensor) -> Tensor:
+        both = [torch.as_tensor(v, dtype=like.dtype, device=like.device).expand(len(like)) for v in (cbr, snr)]
+        return torch.stack([(both[0].log() + 3.5) / 1.5, (both[1] - 6) / 8], 1)
 
     def synthesise(self, y_hat: Tensor, variance: Tensor, *, linear_only: bool = False) -> Tensor:
         """g_s: decoded latents and their posterior variance to pixels."""
@@ -174,7 +206,8 @@ class NtsccNet(nn.Module):
         hold one value per batch element.
         """
         relative = 0.5 * (log_sigma - log_theta).clamp(-5, 5)
-        correction = self.gain(torch.cat([relative * mask, mask, self._side(log_theta, snr, mask)], 1))
+        with self._mixed():
+            correction = self.gain(torch.cat([relative * mask, mask, self._side(log_theta, snr, mask)], 1)).to(mask.dtype)
         return power.clamp_min(1e-4).sqrt() * correction.clamp(-2, 2).exp() * mask
 
     def channel_encode(
@@ -183,7 +216,8 @@ class NtsccNet(nn.Module):
         """f_e: whitened = (y - mean) / sigma to real channel dimensions at the positions of `mask`, zero elsewhere."""
         relative = 0.5 * (log_sigma - log_theta).clamp(-5, 5)
         side = self._side(log_theta, snr, mask)
-        extra = self.f_e(torch.cat([whitened.clamp(-8, 8), relative, mask, side], 1))
+        with self._mixed():
+            extra = self.f_e(torch.cat([whitened.clamp(-8, 8), relative, mask, side], 1)).float()
         return amplitude * whitened + extra * mask
 
     def channel_decode(
@@ -203,7 +237,8 @@ class NtsccNet(nn.Module):
         relative = 0.5 * (log_sigma - log_theta).clamp(-5, 5)
         seen = (observed / (1 + noise)).clamp(-8, 8) * mask
         side = self._side(log_theta, snr, mask)
-        delta = self.f_d(torch.cat([estimate.clamp(-8, 8), ratio, relative, seen, side], 1))
+        with self._mixed():
+            delta = self.f_d(torch.cat([estimate.clamp(-8, 8), ratio, relative, seen, side], 1)).float()
         return sigma * (estimate + ratio.sqrt() * delta), sigma.square() * ratio
 
     def _plane(self, values: Tensor) -> Tensor:

@@ -22,6 +22,7 @@ class LinkDraw:
     dimensions: int  # real channel dimensions sent for the group
     level: int  # fineness of the hyperprior
     snr_db: float  # the encoder's belief
+    cbr: float  # nominal, what g_a is told
     noise: Tensor  # variance of every real dimension, [crops, M, h, w] or broadcastable (unit power dimensions)
 
 
@@ -46,7 +47,8 @@ def simulate(
     groups, crops = len(draws), x.shape[0] // len(draws)
     level = torch.tensor([d.level for d in draws]).repeat_interleave(crops)
     snr = torch.tensor([d.snr_db for d in draws]).repeat_interleave(crops)
-    y = net.analyse(x, linear_only=linear_only).contiguous()
+    cbr = torch.tensor([d.cbr for d in draws]).repeat_interleave(crops)
+    y = net.analyse(x, cbr, snr, linear_only=linear_only).contiguous()
     t = net.hyper_analyse(y, level)
     if torch.is_grad_enabled():
         t_rate = t + torch.rand(t.shape, generator=generator) - 0.5
@@ -109,10 +111,10 @@ def validation_psnr(
     level, noise = level_for(cbr, bits_per_symbol(snr_db)), torch.tensor(10 ** (-snr_db / 10))
     total = dimensions_for(cbr, height, width, net.settings.m)
     level_tensor = torch.tensor([level])
-    q = net.hyper_analyse(net.analyse(x, linear_only=linear_only), level_tensor).round()
+    q = net.hyper_analyse(net.analyse(x, cbr, snr_db, linear_only=linear_only), level_tensor).round()
     bits = -net.prior.probability(q, level_tensor).log2().sum().item()
     side = 2 * bits / bits_per_symbol(snr_db)
-    draw = LinkDraw(max(16, 2 * round((total - side) / 2)), level, snr_db, noise)
+    draw = LinkDraw(max(16, 2 * round((total - side) / 2)), level, snr_db, cbr, noise)
     out = simulate(net, x, [draw], torch.Generator().manual_seed(0), linear_only=linear_only)
     mse = (out.x_hat.clamp(0, 1) - x).square().mean().item()
     return -10 * math.log10(mse), side / total

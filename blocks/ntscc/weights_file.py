@@ -104,6 +104,10 @@ def _build(settings: str, tensors: dict[str, Tensor]) -> tuple[NtsccNet, np.ndar
     from lgvsc_flow.blocks.ntscc.nets import NetSettings, NtsccNet
 
     raw: dict[str, Any] = json.loads(settings)
+    if "g_a_blocks" not in raw:  # weights of the first version
+        raw |= {"gain": raw["code"], "g_a": [192, 96, raw["g_a"]], "g_a_blocks": [0, 1, 1], "modulated": False}
+        for name in [n for n in tensors if n.startswith(("g_a.body4.", "g_a.body8."))]:
+            tensors[name.replace("body4.", "body4.0.").replace("body8.", "body8.0.")] = tensors.pop(name)
     sizes: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in raw.items()}
     widths = [w for v in sizes.values() for w in (v if isinstance(v, tuple) else (v,))]
     if not all(isinstance(w, int) and 1 <= w <= LARGEST_WIDTH for w in widths):

@@ -109,10 +109,12 @@ def _build(settings: str, tensors: dict[str, Tensor]) -> tuple[NtsccNet, np.ndar
         for name in [n for n in tensors if n.startswith(("g_a.body4.", "g_a.body8."))]:
             tensors[name.replace("body4.", "body4.0.").replace("body8.", "body8.0.")] = tensors.pop(name)
     sizes: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in raw.items()}
-    widths = [w for v in sizes.values() for w in (v if isinstance(v, tuple) else (v,))]
-    if not all(isinstance(w, int) and 1 <= w <= LARGEST_WIDTH for w in widths):
-        raise ValueError(f"widths must be 1 to {LARGEST_WIDTH}, got {widths}")
-    net = NtsccNet(NetSettings(**sizes))
+    modulated = sizes.pop("modulated", True) is True
+    numbers = [(k, w) for k, v in sizes.items() for w in (v if isinstance(v, tuple) else (v,))]
+    wrong = [w for k, w in numbers if not isinstance(w, int) or not 1 - k.endswith("_blocks") <= w <= LARGEST_WIDTH]
+    if wrong:
+        raise ValueError(f"widths must be 1 to {LARGEST_WIDTH}, got {wrong}")
+    net = NtsccNet(NetSettings(**sizes, modulated=modulated))
     tables, thresholds = tensors.pop("z_tables").numpy(), tensors.pop("log_thresholds").numpy()
     state = {}
     for name, value in tensors.items():

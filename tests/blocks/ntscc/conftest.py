@@ -12,7 +12,7 @@ def small_weights():
     from lgvsc_flow.blocks.ntscc.weights_file import NOMINAL_CBR, Weights
 
     torch.manual_seed(0)
-    settings = NetSettings((64, 20, 20), 6, 16, 16, 16, (32, 16, 16), (1, 1, 1))
+    settings = NetSettings((64, 20, 20), 6, 16, 16, 16, (16, 16, 16), (1, 1, 1), (32, 16, 16), (1, 1, 1))
     net = NtsccNet(settings)
     decays = [scale * torch.linspace(0, -4, count).exp() for scale, count in ((2.0, 64), (0.5, 20), (0.3, 20))]
     net.y_std.copy_(torch.cat(decays))

@@ -12,17 +12,17 @@ from lgvsc_flow.blocks.ntscc.transform import block_dct  # noqa: E402
 
 def test_analysis_begins_as_the_block_transform(small_weights):
     x = torch.rand(1, 3, 32, 48, generator=torch.Generator().manual_seed(0))
-    y = small_weights.net.analyse(x)[0].detach().numpy()
+    y = small_weights.net.analyse(x, 0.03, 10.0)[0].detach().numpy()
     basis = block_dct((64, 20, 20)).reshape(104, 768)
     block = x[0, :, 16:32, 32:48].numpy().ravel() - 0.5
     np.testing.assert_allclose(y[:, 1, 2], basis @ block, atol=1e-4)
 
 
 def test_synthesis_begins_as_the_inverse():
-    net = NtsccNet(NetSettings((256, 256, 256), 2, 4, 4, 4, (4, 4, 4), (1, 1, 1)))
+    net = NtsccNet(NetSettings((256, 256, 256), 2, 4, 4, 4, (4, 4, 4), (1, 1, 1), (4, 4, 4), (1, 1, 1)))
     x = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
-        y = net.analyse(x)
+        y = net.analyse(x, 0.03, 10.0)
         torch.testing.assert_close(net.synthesise(y, torch.ones_like(y)), x, atol=1e-4, rtol=0)
 
 
@@ -54,7 +54,7 @@ def test_no_learned_branch_is_dead(small_weights):
     """Every zero-initialised output sees gradient; rectifiers behind it must not have died."""
     net = small_weights.net
     x = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(4))
-    y = net.analyse(x)
+    y = net.analyse(x, 0.03, 10.0)
     loss = (net.synthesise(y, torch.ones_like(y)) - x.flip(3)).square().mean()
     gradients = torch.autograd.grad(loss, [net.g_s.last.weight, net.g_a.last.weight])
     assert all(g.abs().mean() > 0 for g in gradients)

@@ -19,7 +19,7 @@ RECIPE = Recipe(
     crops_per_group=2,
     linear_share=0.3,
     warmup_steps=2,
-    net=NetSettings((20, 6, 6), 4, 8, 8, 8, (8, 8, 8), (1, 1, 1)),
+    net=NetSettings((20, 6, 6), 4, 8, 8, 8, (8, 8, 8), (1, 1, 1), (8, 8, 8), (1, 1, 1)),
 )
 
 

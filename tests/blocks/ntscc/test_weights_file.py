@@ -27,7 +27,7 @@ def test_round_trip(saved, small_weights):
 
 
 def test_large_convolutions_are_kept_in_eight_bits(tmp_path):
-    net = NtsccNet(NetSettings((8, 2, 2), 2, 4, 4, 4, (240, 4, 4), (1, 1, 1)))
+    net = NtsccNet(NetSettings((8, 2, 2), 2, 4, 4, 4, (4, 4, 4), (1, 1, 1), (240, 4, 4), (1, 1, 1)))
     save_weights(tmp_path / "w", net, np.zeros(len(NOMINAL_CBR)))
     loaded = load_weights(tmp_path / "w").net.g_s.body16[0].a.weight
     original = net.g_s.body16[0].a.weight

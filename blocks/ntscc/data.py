@@ -102,7 +102,9 @@ def is_photograph(pixels: np.ndarray) -> bool:
 class Crops:
     """Random square crops from a prepared cache: groups of crops that come from one picture at one size.
 
-    A group stands for a picture: the rate is allocated over its crops together.
+    A group stands for a picture: the rate is allocated over its crops together. Small sizes are drawn more often, and
+    in every second group each crop is the more detailed one of two: photographs at 500 to 800 pixels are full of
+    detail, wallpapers are not.
     """
 
     def __init__(self, folder: Path, size: int = 128):
@@ -126,12 +128,15 @@ class Crops:
         crops = []
         for picture in rng.choice(len(self._pictures), groups, p=self._probability):
             scales = self._pictures[picture][1]
-            scale = scales[rng.integers(len(scales))]
+            inverse = np.array([1 / max(scale["height"], scale["width"]) for scale in scales])
+            scale = scales[rng.choice(len(scales), p=inverse / inverse.sum())]
+            detailed = rng.random() < 0.5
             height, width = scale["height"], scale["width"]
             pixels = self._flat[scale["offset"] : scale["offset"] + height * width * 3].reshape(height, width, 3)
             for _ in range(per_group):
-                top, left = rng.integers(height - self.size + 1), rng.integers(width - self.size + 1)
-                crop = pixels[top : top + self.size, left : left + self.size]
+                places = rng.integers((height - self.size + 1, width - self.size + 1), size=(1 + detailed, 2))
+                found = (pixels[top : top + self.size, left : left + self.size] for top, left in places)
+                crop = max(found, key=_detail)
                 crop = np.rot90(crop, int(rng.integers(4)))
                 crops.append(crop[:, ::-1] if rng.integers(2) else crop)
         return np.ascontiguousarray(np.stack(crops).transpose(0, 3, 1, 2))
@@ -143,6 +148,12 @@ class Crops:
             scale = next((s for s in scales if max(s["height"], s["width"]) <= longer_side), scales[-1])
             stop = scale["offset"] + scale["height"] * scale["width"] * 3
             yield self._flat[scale["offset"] : stop].reshape(scale["height"], scale["width"], 3)
+
+
+def _detail(pixels: np.ndarray) -> float:
+    """Mean absolute difference of green between neighbours."""
+    green = pixels[..., 1].astype(np.int16)
+    return float(np.abs(np.diff(green, axis=0)).mean() + np.abs(np.diff(green, axis=1)).mean())
 
 
 def _files(sources: list[Path]) -> Iterator[Path]:

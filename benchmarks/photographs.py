@@ -2,8 +2,8 @@
 
 `gcompris-qt-data` keeps its photographs in Qt resource files (.rcc); `palapeli-data` as plain files. The choice is by
 rule, not by eye: all of Palapeli's collection; of GCompris every sixth monument, every fifth "erase" picture, every
-third wild and every fourth farm animal, in the order of their names. `watched_photographs` are seven others of GCompris,
-looked at during training. Every picture is shrunk to a longer side of 768 pixels (Lanczos).
+third wild and every fourth farm animal, in the order of their names. `watched_photographs` are seven others of
+GCompris, looked at during training. Every picture is shrunk to a longer side of 768 pixels (Lanczos).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ RULES: dict[str, tuple[tuple[int, int], tuple[int, int] | None]] = {
 SMALLEST = 240  # pixels; smaller ones are icons
 
 
-def test_photographs(gcompris: Path, palapeli: Path) -> Iterator[tuple[str, str, np.ndarray]]:
+def held_out_photographs(gcompris: Path, palapeli: Path) -> Iterator[tuple[str, str, np.ndarray]]:
     """(name, sha256 of the file, pixels uint8 [H, W, 3]) of the test photographs.
 
     Args:

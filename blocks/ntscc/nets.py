@@ -207,7 +207,9 @@ class NtsccNet(nn.Module):
         """
         relative = 0.5 * (log_sigma - log_theta).clamp(-5, 5)
         with self._mixed():
-            correction = self.gain(torch.cat([relative * mask, mask, self._side(log_theta, snr, mask)], 1)).to(mask.dtype)
+            correction = self.gain(torch.cat([relative * mask, mask, self._side(log_theta, snr, mask)], 1)).to(
+                mask.dtype
+            )
         return power.clamp_min(1e-4).sqrt() * correction.clamp(-2, 2).exp() * mask
 
     def channel_encode(

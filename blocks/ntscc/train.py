@@ -11,7 +11,7 @@ import json
 import math
 import os
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -22,8 +22,8 @@ from torch import Tensor
 
 from lgvsc_flow.blocks.ntscc.data import Crops
 from lgvsc_flow.blocks.ntscc.export import export, plot_curve
-from lgvsc_flow.blocks.ntscc.hyper import LEVELS
 from lgvsc_flow.blocks.ntscc.grow import grow
+from lgvsc_flow.blocks.ntscc.hyper import LEVELS
 from lgvsc_flow.blocks.ntscc.nets import NetSettings, NtsccNet, parameter_count
 from lgvsc_flow.blocks.ntscc.rate import bits_per_symbol
 from lgvsc_flow.blocks.ntscc.recipe import Recipe
@@ -92,6 +92,7 @@ class Trainer:
             "elapsed": self.elapsed,
             "curve": self.curve,
             "settings": self.recipe.net.as_dict(),
+            "recipe": asdict(replace(self.recipe, net=NetSettings())) | {"net": None},
         }
         temporary = self.out / "checkpoint.pt.tmp"
         torch.save(state, temporary)
@@ -106,11 +107,21 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         self.ema, self.step, self.elapsed, self.curve = state["ema"], state["step"], state["elapsed"], state["curve"]
 
+    @staticmethod
+    def recipe_of(out: Path, hours: float) -> Recipe:
+        """The recipe that the run in `out` was begun with, to resume it for `hours` in all."""
+        path = out / "checkpoint.pt"
+        if not path.is_file():
+            raise FileNotFoundError(f"nothing to resume: {path} does not exist")
+        state = torch.load(path, weights_only=True, mmap=True)
+        raw = state["recipe"] | {"hours": hours, "net": _settings(state["settings"])}
+        return Recipe(**{k: tuple(v) if isinstance(v, list) else v for k, v in raw.items()})
+
     def grow_from(self, checkpoint: Path) -> None:
         """Begin as the averaged network of an earlier run, of the same or smaller sizes."""
         state = torch.load(checkpoint, weights_only=True)
         self.begin()
-        old = NetSettings(**{k: tuple(v) if isinstance(v, list) else v for k, v in state["settings"].items()})
+        old = _settings(state["settings"])
         self.net.load_state_dict(grow(state["ema"], old, self.recipe.net, self.net.y_std).state_dict())
         self.ema = {name: p.detach().clone() for name, p in self.net.state_dict().items()}
 
@@ -224,6 +235,10 @@ class Trainer:
         return result
 
 
+def _settings(raw: dict) -> NetSettings:
+    return NetSettings(**{k: tuple(v) if isinstance(v, list) else v for k, v in raw.items()})
+
+
 def main(
     data: Annotated[Path, typer.Option(help="folder made by `prepare`")],
     out: Annotated[Path, typer.Option(help="folder for checkpoints, curve and weights")],
@@ -245,6 +260,8 @@ def main(
     recipe = Recipe(hours=hours, seed=seed, constant=constant, learning_rate=learning_rate)
     if begin_from is not None or grow_from is not None or anneal_from is not None:
         recipe = replace(recipe, linear_share=0.0)
+    if resume:
+        recipe = Trainer.recipe_of(out, hours)
     trainer = Trainer(recipe, data, out)
     if resume:
         trainer.load()

@@ -111,3 +111,50 @@ def test_begin_from_takes_the_hyperprior_and_leaves_the_rest(data, tmp_path):
 def test_nothing_to_resume(data, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"nothing to resume: .*checkpoint.pt does not exist"):
         Trainer(RECIPE, data, tmp_path).load()
+
+
+def test_a_resumed_run_keeps_its_recipe(data, tmp_path):
+    first = Trainer(replace(RECIPE, constant=True, learning_rate=3e-4, linear_share=0.0), data, tmp_path)
+    first.begin()
+    first.train_step()
+    first.save()
+    recipe = Trainer.recipe_of(tmp_path, 7.0)
+    assert recipe == replace(first.recipe, hours=7.0)
+    with pytest.raises(FileNotFoundError, match="nothing to resume"):
+        Trainer.recipe_of(tmp_path / "elsewhere", 1.0)
+
+
+def test_a_grown_run_begins_as_the_average_of_the_old(data, tmp_path):
+    first = trained(data, tmp_path, 3)
+    first.save()
+    larger = replace(RECIPE, net=NetSettings((24, 8, 8), 4, 8, 12, 8, (12, 8, 8), (1, 2, 1), (8, 12, 8), (2, 1, 1)))
+    second = Trainer(larger, data, tmp_path / "second")
+    second.grow_from(tmp_path / "checkpoint.pt")
+    torch.testing.assert_close(second.net.state_dict()["h_s.first.weight"], first.ema["h_s.first.weight"])
+    assert np.isfinite(second.train_step()["loss"])
+
+
+def test_a_last_stage_goes_on_with_step_and_optimiser(data, tmp_path):
+    first = trained(data, tmp_path, 2)
+    first.save()
+    last = Trainer(replace(RECIPE, steps=6), data, tmp_path / "last")
+    last.anneal_from(tmp_path / "checkpoint.pt")
+    assert last.step == 2
+    assert torch.equal(last.net.state_dict()["f_d.first.weight"], first.net.state_dict()["f_d.first.weight"])
+    last.run()
+    assert (tmp_path / "last" / "ntscc.safetensors").is_file()
+
+
+def test_the_rate_is_constant_or_falls():
+    constant, falling = replace(RECIPE, constant=True), replace(RECIPE, constant=False)
+    assert constant.rate(0, 0.0) == 0.5
+    assert constant.rate(10**6, 0.9) == 1.0
+    assert falling.rate(10**6, 0.5) == pytest.approx(0.5)
+    assert falling.rate(10**6, 1.0) == 0.002
+
+
+def test_half_of_the_draws_come_from_the_narrow_ranges():
+    recipe = replace(RECIPE, focus_cbr=(0.03, 0.031), focus_snr_db=(10.0, 10.1), groups=1)
+    draws = [recipe.draws(step)[0] for step in range(400)]
+    narrow = sum(0.03 <= d.cbr <= 0.031 and 10.0 <= d.snr_db <= 10.1 for d in draws)
+    assert 150 < narrow < 250  # binomial with p = 0.5: 1 in a million outside

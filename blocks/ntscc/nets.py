@@ -154,7 +154,7 @@ class NtsccNet(nn.Module):
     # -- transforms ---------------------------------------------------------------------------------------------
 
     def analyse(self, x: Tensor, cbr: Tensor | float, snr: Tensor | float, *, linear_only: bool = False) -> Tensor:
-        """g_a: pixels to latents y [B,M,H/16,W/16], for a nominal CBR and a design SNR in dB, one or one per picture."""
+        """g_a: pixels to latents y [B,M,H/16,W/16], for a nominal CBR and a design SNR in dB (one, or one each)."""
         x = x - 0.5
         y = functional.conv2d(x, self.analysis, stride=BLOCK)
         if linear_only:

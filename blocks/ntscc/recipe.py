@@ -63,7 +63,9 @@ class Recipe:
         cbr_range, snr_range = (self.focus_cbr, self.focus_snr_db) if focused else (self.cbr, self.snr_db)
         cbr = math.exp(rng.uniform(*np.log(cbr_range)))
         design = rng.uniform(*snr_range)
-        actual = design + (rng.uniform(-5, 5) if rng.random() < 0.3 else 0.0)
+        surprise = rng.random()  # the channel is now and then worse or better than thought, rarely far better
+        offset = rng.uniform(-5, 5) if surprise < 0.25 else rng.uniform(5, 35) if surprise < 0.3 else 0.0
+        actual = design + offset
         noise = np.array(10 ** (-actual / 10))
         if rng.random() < 0.2:  # Rayleigh: dimensions share the gains of a few blocks
             gains = rng.exponential(size=int(rng.integers(1, 65))).clip(1e-3)

@@ -13,7 +13,7 @@ import os
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -114,8 +114,7 @@ class Trainer:
         if not path.is_file():
             raise FileNotFoundError(f"nothing to resume: {path} does not exist")
         state = torch.load(path, weights_only=True, mmap=True)
-        raw = state["recipe"] | {"hours": hours, "net": _settings(state["settings"])}
-        return Recipe(**{k: tuple(v) if isinstance(v, list) else v for k, v in raw.items()})
+        return Recipe(**_tuples(state["recipe"] | {"hours": hours, "net": _settings(state["settings"])}))
 
     def grow_from(self, checkpoint: Path) -> None:
         """Begin as the averaged network of an earlier run, of the same or smaller sizes."""
@@ -235,8 +234,12 @@ class Trainer:
         return result
 
 
-def _settings(raw: dict) -> NetSettings:
-    return NetSettings(**{k: tuple(v) if isinstance(v, list) else v for k, v in raw.items()})
+def _settings(raw: dict[str, Any]) -> NetSettings:
+    return NetSettings(**_tuples(raw))
+
+
+def _tuples(raw: dict[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in raw.items()}
 
 
 def main(

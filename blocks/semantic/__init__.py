@@ -14,14 +14,16 @@ if TYPE_CHECKING:
     from lgvsc_flow.blocks.semantic.psss import (
         Describer as Describer,
         Description as Description,
+        FunctionJudge as FunctionJudge,
         Judge as Judge,
         PromptJudge as PromptJudge,
         YesNoModel as YesNoModel,
         s_abs as s_abs,
         s_rel as s_rel,
     )
+    from lgvsc_flow.blocks.semantic.scoring import Scorer as Scorer
     from lgvsc_flow.blocks.semantic.side import FlowDecoder as FlowDecoder, FlowEncoder as FlowEncoder
-    from lgvsc_flow.blocks.semantic.skem import Skem as Skem
+    from lgvsc_flow.blocks.semantic.skem import Skem as Skem, SkemCounts as SkemCounts
     from lgvsc_flow.blocks.semantic.skim import Skim as Skim
     from lgvsc_flow.blocks.semantic.splitter import SegmentSplitter as SegmentSplitter
 
@@ -31,9 +33,10 @@ __getattr__, __dir__, __all__ = exports(
         "captions": ["TextDecoder", "TextEncoder"],
         "embedded": ["EmbeddedDescriber", "EmbeddingJudge"],
         "minilm": ["MiniLmJudge"],
-        "psss": ["Describer", "Description", "Judge", "PromptJudge", "YesNoModel", "s_abs", "s_rel"],
+        "psss": ["Describer", "Description", "FunctionJudge", "Judge", "PromptJudge", "YesNoModel", "s_abs", "s_rel"],
+        "scoring": ["Scorer"],
         "side": ["FlowDecoder", "FlowEncoder"],
-        "skem": ["Skem"],
+        "skem": ["Skem", "SkemCounts"],
         "skim": ["Skim"],
         "splitter": ["SegmentSplitter"],
     },

@@ -40,7 +40,16 @@ def test_foci_are_the_three_of_the_paper():
     assert "Determine if these aspects depict the exact same scene." in FOCI["general"]
     assert "Ignore any differences in the background or environment." in FOCI["main_object"]
     assert "Ignore any people, objects, or their actions in the foreground." in FOCI["background"]
-    assert focus_text("Look at the hands only.") == "Look at the hands only."
+
+
+def test_own_foci_are_asked_for_yes_or_no():
+    own = "Are the hands alike? Answer with yes or no."
+    assert focus_text(own) == own
+    assert focus_text("Look at the hands only.") == "Look at the hands only. Use yes or no to answer."
+    assert focus_text("the weather") == (
+        "Compare the two descriptions. Determine whether they are similar from the perspective of the weather, "
+        "use yes or no to answer."
+    )
 
 
 def test_prompts_of_one_keyframe_share_their_beginning():

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from lgvsc_flow.blocks.semantic.psss import Description
-from lgvsc_flow.blocks.semantic.scoring import PerFrameScorer, make_describer, make_judge
-from lgvsc_flow.errors import ModelError, SettingError
+from lgvsc_flow.blocks.semantic.scoring import PerFrameScorer
+from lgvsc_flow.errors import ModelError
 
 
 class Describes:
@@ -37,16 +37,16 @@ def test_every_frame_is_described_once(describer, scripted_judge, numbered):
     np.testing.assert_allclose(scorer.score(frames[0], frames[1:]), [0.1, 0.2, 0.3, 0.4, 0.5])
     np.testing.assert_allclose(scorer.score(frames[3], frames[4:]), [0.1, 0.2])
     assert describer.seen == [0, 1, 2, 3, 4, 5]
-    assert (scorer.described, scorer.judged) == (6, 7)
+    assert (scorer.counts.described, scorer.counts.judged) == (6, 7)
 
 
-def test_forgotten_frames_are_described_again(describer, numbered):
-    scorer = PerFrameScorer(describer)
+def test_the_oldest_descriptions_are_forgotten(describer, numbered):
+    scorer = PerFrameScorer(describer, remember=2)
     frames = numbered(3)
     scorer.prepare(frames)
     scorer.forget(2)
     scorer.prepare(frames)
-    assert describer.seen == [0, 1, 2, 0, 1]
+    assert describer.seen == [0, 1, 2, 0]
 
 
 def test_text_is_that_of_the_most_central_frame(numbered):
@@ -74,7 +74,10 @@ def test_a_describer_that_loses_frames_is_named(numbered):
 def test_answers_that_are_no_probabilities_are_named(describer, numbered, value):
     frames = numbered(2)
     scorer = PerFrameScorer(describer, Answers([value], [0.1]))
-    with pytest.raises(ModelError, match=r"Answers\.judge: p_yes and p_no must be probabilities"):
+    with pytest.raises(
+        ModelError,
+        match=r"Answers\.judge of frame 1 \(0\.040 s\) against .*: p_yes and p_no must be",
+    ):
         scorer.score(frames[0], frames[1:])
 
 
@@ -82,10 +85,3 @@ def test_answers_of_another_number_are_named(describer, numbered):
     frames = numbered(3)
     with pytest.raises(ModelError, match=r"Answers\.judge answered \(1,\) and \(1,\) values for 2 pairs"):
         PerFrameScorer(describer, Answers([0.1], [0.1])).score(frames[0], frames[1:])
-
-
-def test_unknown_names_are_refused():
-    with pytest.raises(SettingError, match="describer is 'embedded' or an object with load and describe; got 'blip'"):
-        make_describer("blip")
-    with pytest.raises(SettingError, match="judge is 'embedded', 'minilm' or an object with load and judge; got 'gpt'"):
-        make_judge("gpt")

@@ -9,7 +9,8 @@ loop, written here, at the same time.
 
 A keyframe of the exact search is *found* where the other search has it too, *moved* where that has one within a second
 instead, *missed* otherwise; what the other has left is *extra*. The loop goes on from its latest keyframe, so that one
-miss can move the next keyframes too. "tail" counts keyframes that follow a hard cut, the ones a viewer would miss most.
+miss can move the next keyframes too. "cuts missed" counts keyframes of the exact search at hard cuts that the other
+search does not have.
 """
 
 from __future__ import annotations

@@ -299,6 +299,6 @@ def one_by_one(
 def _is_general(error: BaseException) -> bool:
     """Whether the next item would fail too: an extra, a setting or memory that is missing."""
     cause = error.__cause__
-    if any(isinstance(e, MemoryError) or "OutOfMemory" in type(e).__name__ for e in (error, cause)):
+    if isinstance(error, MemoryError) or isinstance(cause, MemoryError) or "out of memory" in str(error).lower():
         return True
     return isinstance(error, FlowError) and not isinstance(error, ModelError)

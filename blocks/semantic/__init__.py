@@ -10,6 +10,8 @@ if TYPE_CHECKING:
         EmbeddedDescriber as EmbeddedDescriber,
         EmbeddingJudge as EmbeddingJudge,
     )
+    from lgvsc_flow.blocks.semantic.joint import JointScorer as JointScorer
+    from lgvsc_flow.blocks.semantic.llm import LlmJudge as LlmJudge
     from lgvsc_flow.blocks.semantic.minilm import MiniLmJudge as MiniLmJudge
     from lgvsc_flow.blocks.semantic.psss import (
         Describer as Describer,
@@ -26,12 +28,15 @@ if TYPE_CHECKING:
     from lgvsc_flow.blocks.semantic.skem import Skem as Skem, SkemCounts as SkemCounts
     from lgvsc_flow.blocks.semantic.skim import Skim as Skim
     from lgvsc_flow.blocks.semantic.splitter import SegmentSplitter as SegmentSplitter
+    from lgvsc_flow.blocks.semantic.vlm import VlmDescriber as VlmDescriber
 
 __getattr__, __dir__, __all__ = exports(
     __name__,
     {
         "captions": ["TextDecoder", "TextEncoder"],
         "embedded": ["EmbeddedDescriber", "EmbeddingJudge"],
+        "joint": ["JointScorer"],
+        "llm": ["LlmJudge"],
         "minilm": ["MiniLmJudge"],
         "psss": ["Describer", "Description", "FunctionJudge", "Judge", "PromptJudge", "YesNoModel", "s_abs", "s_rel"],
         "scoring": ["Scorer"],
@@ -39,5 +44,6 @@ __getattr__, __dir__, __all__ = exports(
         "skem": ["Skem", "SkemCounts"],
         "skim": ["Skim"],
         "splitter": ["SegmentSplitter"],
+        "vlm": ["VlmDescriber"],
     },
 )

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from lgvsc_flow.blocks.semantic.psss import Describer, FunctionJudge, Judge
 from lgvsc_flow.blocks.semantic.scoring import PerFrameScorer, Scorer
 from lgvsc_flow.errors import SettingError
+from lgvsc_flow.model_catalogue import CATALOGUE
 
 __all__ = ["JudgeChoice", "make_describer", "make_judge", "make_scorer"]
 
 JudgeFunction = Callable[[str, str, str], tuple[float, float]]
 JudgeChoice = str | Judge | JudgeFunction
+
+_ELSEWHERE = "the path of a model's folder, hub:owner/name@commit"
 
 
 def make_describer(choice: str | Describer, device: str = "auto", dtype: str = "auto") -> Describer:
@@ -29,7 +33,14 @@ def make_describer(choice: str | Describer, device: str = "auto", dtype: str = "
         from lgvsc_flow.blocks.semantic.embedded import EmbeddedDescriber
 
         return EmbeddedDescriber(device=_embedded_device(device))
-    raise SettingError(f"describer is 'embedded' or an object with load and describe; got {choice!r}")
+    if _is_model(choice, "image-text"):
+        from lgvsc_flow.blocks.semantic.vlm import VlmDescriber
+
+        return VlmDescriber(choice, device=device, dtype=dtype)
+    raise SettingError(
+        f"describer is 'embedded', {_names('image-text')}, {_ELSEWHERE}, or an object with load and describe; "
+        f"got {choice!r}"
+    )
 
 
 def make_judge(choice: JudgeChoice, device: str = "auto", dtype: str = "auto") -> Judge:
@@ -39,13 +50,28 @@ def make_judge(choice: JudgeChoice, device: str = "auto", dtype: str = "auto") -
     Raises:
         SettingError: no judge has that name, or the object lacks a method.
     """
-    if isinstance(choice, str):
-        return _judge_named(choice, device, dtype)
-    if isinstance(choice, Judge):
-        return choice
-    if callable(choice):
-        return FunctionJudge(choice)
-    raise SettingError(f"judge needs the methods load and judge, or is a function of two texts; got {choice!r}")
+    if not isinstance(choice, str):
+        if isinstance(choice, Judge):
+            return choice
+        if callable(choice):
+            return FunctionJudge(choice)
+        raise SettingError(f"judge needs the methods load and judge, or is a function of two texts; got {choice!r}")
+    if choice == "embedded":
+        from lgvsc_flow.blocks.semantic.embedded import EmbeddingJudge
+
+        return EmbeddingJudge()
+    if choice == "minilm":
+        from lgvsc_flow.blocks.semantic.minilm import MiniLmJudge
+
+        return MiniLmJudge(device=_embedded_device(device))
+    if _is_model(choice, "text"):
+        from lgvsc_flow.blocks.semantic.llm import LlmJudge
+
+        return LlmJudge(choice, device=device, dtype=dtype)
+    raise SettingError(
+        f"judge is 'embedded', 'minilm', 'same' (the describer's own model), {_names('text')}, {_ELSEWHERE}, a "
+        f"function of two texts and a focus, or an object with load and judge; got {choice!r}"
+    )
 
 
 def make_scorer(
@@ -61,32 +87,65 @@ def make_scorer(
 ) -> Scorer:
     """What SKEM asks, of the strategy `per-frame` or `joint`.
 
+    Args:
+        describer: as `make_describer`.
+        judge: as `make_judge`, or `same`: the describer's own model, in its second round.
+        focus: a name in `psss.FOCI` or a text.
+        strategy: describe each frame once, or keyframe and candidate in one turn.
+        skip_failed: leave out frames that cannot be described.
+        device: torch device of models that are chosen by name.
+        dtype: number type of these.
+        remember: descriptions kept.
+
     Raises:
-        SettingError: the choices do not go together.
+        SettingError: a name is unknown, or the choices do not go together.
     """
-    about: dict[str, Any] = {"device": device, "dtype": dtype}
-    describes, judges = make_describer(describer, **about), make_judge(judge, **about)
-    foci = getattr(judges, "foci", None)
-    if foci is not None and focus not in foci:
+    describes: Any = make_describer(describer, device, dtype)
+    sees = hasattr(describes, "speaker")  # a vision-language model, which can be asked, too
+    same = isinstance(judge, str) and judge == "same"
+    if (same or strategy == "joint") and not sees:
+        what = "judge='same'" if same else "strategy='joint'"
         raise SettingError(
-            f"focus is {focus!r}, but {type(judges).__name__} answers only {', '.join(foci)}; "
-            "another focus needs a language model as judge"
+            f"describer is {describer!r}, and {what} needs a vision-language model: {_names('image-text')}, "
+            f"{_ELSEWHERE}"
         )
+    judges = None if same else make_judge(judge, device, dtype)
+    if judges is not None:
+        _check_pair(describes, judges, focus, sees)
     if strategy == "joint":
-        raise SettingError(f"strategy='joint' needs a vision-language model as describer; got {describer!r}")
+        from lgvsc_flow.blocks.semantic.joint import JointScorer
+
+        return JointScorer(describes, focus, judges, skip_failed=skip_failed, remember=remember)
+    if judges is None:
+        from lgvsc_flow.blocks.semantic.llm import LlmJudge
+
+        judges = LlmJudge(describes)
     return PerFrameScorer(describes, judges, focus, skip_failed, remember)
 
 
-def _judge_named(choice: str, device: str, dtype: str) -> Judge:
-    if choice == "embedded":
-        from lgvsc_flow.blocks.semantic.embedded import EmbeddingJudge
+def _check_pair(describer: Describer, judge: Judge, focus: str, sees: bool) -> None:
+    name = type(judge).__name__
+    foci = getattr(judge, "foci", None)
+    if foci is not None and focus not in foci:
+        raise SettingError(
+            f"focus is {focus!r}, but {name} answers only {', '.join(foci)}; another focus needs a language model as "
+            "judge"
+        )
+    if sees and not getattr(judge, "reads_text", True):
+        raise SettingError(
+            f"judge is {name}, which compares image embeddings, but {type(describer).__name__} gives texts; take "
+            "'same', 'minilm' or a language model"
+        )
 
-        return EmbeddingJudge()
-    if choice == "minilm":
-        from lgvsc_flow.blocks.semantic.minilm import MiniLmJudge
 
-        return MiniLmJudge(device=_embedded_device(device))
-    raise SettingError(f"judge is 'embedded', 'minilm' or an object with load and judge; got {choice!r}")
+def _is_model(name: str, kind: str) -> bool:
+    if name in CATALOGUE:
+        return CATALOGUE[name].kind == kind
+    return name.startswith("hub:") or Path(name).expanduser().exists()
+
+
+def _names(kind: str) -> str:
+    return ", ".join(sorted(m.name for m in CATALOGUE.values() if m.kind == kind))
 
 
 def _embedded_device(device: str) -> str:

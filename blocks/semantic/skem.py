@@ -24,7 +24,7 @@ __all__ = ["SEARCHES", "Skem", "SkemCounts"]
 
 SEARCHES = ("exact", "pixel-gate", "feature-gate", "gallop", "coarse-to-fine")
 _REMEMBERED = 4096  # descriptions and digests of frames that are kept, at least
-_SAME_TIME = 50  # frames in a row without a new time after which a rate per second means nothing
+_STALE = 50  # frames in a row without a later time after which a rate per second means nothing
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ class Skem(Block):
         self._queue: list[Entry] = []
         self._seen: dict[bytes, None] = {}
         self._count = self._sampled = self._waiting = self._gated = self._identical = 0
-        self._tick, self._time, self._same_time = -1, -math.inf, 0
+        self._tick, self._time, self._stale = -1, -math.inf, 0
 
     def work(self, frame: Frame) -> Iterator[Segment]:
         self._segmenter.push(frame)
@@ -215,13 +215,14 @@ class Skem(Block):
     def _is_sample(self, frame: Frame) -> bool:
         if self.sample_fps is None:
             return self._count % self.sample_every == 0
-        self._same_time = self._same_time + 1 if frame.time_s == self._time else 0
-        if not frame.time_s >= self._time or not math.isfinite(frame.time_s) or self._same_time >= _SAME_TIME:
+        # Some files have a few times out of order; those frames are no samples.
+        self._stale = 0 if frame.time_s > self._time else self._stale + 1
+        if not math.isfinite(frame.time_s) or self._stale >= _STALE:
             raise MediaError(
-                f"frame {frame.index} has the time {frame.time_s} s, the one before {self._time} s: sample_fps needs "
-                "times that go up; sample by count, with sample_every"
+                f"frame {frame.index} has the time {frame.time_s} s; {self._time} s was reached {self._stale} frames "
+                "before it: sample_fps needs times that go up; sample by count, with sample_every"
             )
-        self._time = frame.time_s
+        self._time = max(frame.time_s, self._time)
         tick = math.floor(frame.time_s * self.sample_fps + 1e-6)
         due = self._count == 0 or tick > self._tick
         self._tick = max(tick, self._tick) if self._count else tick

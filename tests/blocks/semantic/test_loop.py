@@ -7,25 +7,9 @@ from lgvsc_flow.blocks.semantic.loop import Entry, KeyframeLoop
 from lgvsc_flow.blocks.semantic.scoring import FrameError, ScoreCounts
 from lgvsc_flow.blocks.semantic.search import exact, gallop
 from lgvsc_flow.items import Frame
+from tests.blocks.semantic.plain import plain_loop
 
 THRESHOLD = 0.35
-
-
-def plain_loop(count, score, longest, sampled, cuts):
-    """The paper's loop, one frame and one pair at a time, with its three rules written out; starts and its calls."""
-    keyframes, calls, now = [0], 0, 1
-    while now < count:
-        latest = keyframes[-1]
-        if now - latest == longest:
-            keyframes.append(now)
-        elif sampled[now]:
-            calls += 1
-            if score(latest, now) > THRESHOLD:
-                before = max([i for i in range(latest, now) if sampled[i]] or [latest])
-                now = min([c for c in cuts if before < c <= now] or [now])
-                keyframes.append(now)
-        now += 1
-    return keyframes, calls
 
 
 class Cuts:
@@ -94,7 +78,7 @@ def test_exact_gives_the_keyframes_of_the_plain_loop(block):
         entries = [Entry(i, frame(i, contents[i]), bool(sampled[i])) for i in range(count)]
         held = run(loop, entries, rng)
 
-        starts, calls = plain_loop(count, score, longest, sampled, cuts)
+        starts, calls = plain_loop(count, score, longest, sampled.__getitem__, cuts)
         assert [p.start for p in segmenter.parts] == starts, seed
         assert loop.keyframes == len(starts)
         assert held <= longest

@@ -16,6 +16,7 @@ from lgvsc_flow.blocks.semantic.chat import IMAGE, Turn, tidy
 from lgvsc_flow.blocks.semantic.psss import Description, Judge, focus_text, s_rel
 from lgvsc_flow.blocks.semantic.scoring import ScoreCounts, content_key, model_counts, one_by_one, place
 from lgvsc_flow.blocks.semantic.vlm import VlmDescriber, words
+from lgvsc_flow.errors import ModelError
 from lgvsc_flow.items import Frame
 
 if TYPE_CHECKING:
@@ -131,6 +132,12 @@ class JointScorer:
         from lgvsc_flow.blocks.semantic.vision_language import merge_images, split_images
         from lgvsc_flow.pretrained import out_of_memory
 
+        for frame in candidates:
+            if frame.pixels.shape != keyframe.pixels.shape:
+                raise ModelError(
+                    f"frame {place(frame)} is {frame.pixels.shape} and its keyframe {keyframe.pixels.shape}; a joint "
+                    "round takes pictures of one size"
+                )
         eyes = self.describer.eyes()
         turns: list[Turn] = [("user", ["Image 1: ", IMAGE, "\nImage 2: ", IMAGE, "\n" + DESCRIBE_BOTH])]
         text = eyes.chat.render(turns)

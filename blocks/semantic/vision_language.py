@@ -17,7 +17,7 @@ import numpy as np
 
 from lgvsc_flow.blocks.semantic.chat import Chat
 from lgvsc_flow.blocks.semantic.language_model import LanguageModel
-from lgvsc_flow.errors import MediaError, ModelError
+from lgvsc_flow.errors import ModelError
 from lgvsc_flow.models import import_extra
 
 if TYPE_CHECKING:
@@ -70,13 +70,12 @@ class VisionLanguageModel:
             pictures: uint8 [height, width, 3] RGB each.
 
         Raises:
-            MediaError: a picture has another type or shape.
-            ModelError: the processor refuses them.
+            ModelError: a picture has another type or shape, or the processor refuses it.
         """
         image = import_extra("PIL.Image", self.name, "video", "pillow")
         for picture in pictures:
             if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or 0 in picture.shape:
-                raise MediaError(
+                raise ModelError(
                     f"{self.name} takes pictures uint8 [height, width, 3], got {picture.dtype}{picture.shape}"
                 )
         try:

@@ -109,8 +109,7 @@ class VlmDescriber:
         """One description per frame, uint8 [height, width, 3] RGB.
 
         Raises:
-            MediaError: a frame has another type or shape.
-            ModelError: NaN, or out of memory.
+            ModelError: a frame has another type or shape; NaN; out of memory.
         """
         from lgvsc_flow.blocks.semantic.vision_language import merge_images
         from lgvsc_flow.pretrained import out_of_memory

@@ -261,13 +261,13 @@ def _qwen(family: str) -> tuple[Any, Any, dict[str, Any]]:
         text = _text(tokenizer, head_dim=8, rope_parameters={"rope_type": "default", "rope_theta": 1e4})
         text["rope_parameters"] |= {"mrope_section": sections, "mrope_interleaved": True}
         vision |= {"num_position_embeddings": 16, "deepstack_visual_indexes": [0, 1]}
-        images |= {"size": {"shortest_edge": 1024, "longest_edge": 65536}, "processor_class": "Qwen3VLProcessor"}
+        images |= {"size": {"shortest_edge": 1024, "longest_edge": 1 << 20}, "processor_class": "Qwen3VLProcessor"}
         config: Any = Qwen3VLConfig(text_config=text, vision_config=vision, tie_word_embeddings=False, **tokens)
         model: Any = Qwen3VLForConditionalGeneration(config)
     else:
         text = _text(tokenizer, rope_parameters={"rope_type": "default", "rope_theta": 1e4, "mrope_section": sections})
         vision |= {"window_size": 56, "fullatt_block_indexes": [1]}
-        images |= {"min_pixels": 784, "max_pixels": 65536, "processor_class": "Qwen2_5_VLProcessor"}
+        images |= {"min_pixels": 784, "max_pixels": 1 << 20, "processor_class": "Qwen2_5_VLProcessor"}
         config = Qwen2_5_VLConfig(text_config=text, vision_config=vision, tie_word_embeddings=False, **tokens)
         model = Qwen2_5_VLForConditionalGeneration(config)
     return model, tokenizer, {"preprocessor_config.json": images}

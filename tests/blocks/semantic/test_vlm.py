@@ -1,0 +1,170 @@
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
+pytest.importorskip("PIL")
+
+from lgvsc_flow.blocks.semantic.chat import IMAGE  # noqa: E402
+from lgvsc_flow.blocks.semantic.llm import LlmJudge  # noqa: E402
+from lgvsc_flow.blocks.semantic.psss import Describer  # noqa: E402
+from lgvsc_flow.blocks.semantic.skem import Skem  # noqa: E402
+from lgvsc_flow.blocks.semantic.vlm import VlmDescriber, words  # noqa: E402
+from lgvsc_flow.errors import ModelError, SettingError  # noqa: E402
+from lgvsc_flow.items import Frame  # noqa: E402
+
+FAMILIES = ["internvl", "qwen3_vl", "qwen2_5_vl", "smolvlm", "checkpoint"]
+FRAMES = [np.random.default_rng(n).integers(0, 256, (60, 90, 3), dtype=np.uint8) for n in range(4)]
+
+
+def texts(describer: VlmDescriber, frames=FRAMES) -> list[str]:
+    return [d.text for d in describer.describe(frames)]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_decoding_is_that_of_the_library(vlm_folder, family):
+    describer = VlmDescriber(vlm_folder(family), max_new_tokens=12)
+    found = texts(describer, FRAMES[:2])
+    eyes = describer.eyes()
+    text = eyes.chat.render([("user", [IMAGE, describer.prompt])])
+    for frame, mine in zip(FRAMES, found, strict=False):
+        encoded = eyes.encode(text, [frame])
+        ids = torch.tensor([encoded.ids], device=eyes.language.device)
+        inputs = {**encoded.images, "mm_token_type_ids": (ids == eyes._image_token).int()}
+        model = eyes.language.model
+        if eyes.language._planes is None:
+            del inputs["mm_token_type_ids"]
+        out = model.generate(
+            input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=12, do_sample=False,
+            eos_token_id=sorted(eyes.language.stops), pad_token_id=eyes.language._pad, **inputs,
+        )  # fmt: skip
+        answer = [t for t in out[0, ids.shape[1] :].tolist() if t not in eyes.language.stops]
+        assert words(eyes, answer) == mine
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_batches_padded_on_the_left_describe_alike(vlm_folder, family):
+    alone = VlmDescriber(vlm_folder(family), max_new_tokens=6)
+    batched = VlmDescriber(vlm_folder(family), max_new_tokens=6, batch_size=3)
+    assert texts(alone) == texts(batched)
+    assert (alone.counts.calls, batched.counts.calls) == (4, 2)
+    assert alone.counts.prompt_tokens == batched.counts.prompt_tokens
+    assert alone.counts.generated_tokens == batched.counts.generated_tokens > 0
+
+
+@pytest.mark.parametrize("family", FAMILIES[:4])
+def test_rows_of_different_lengths_have_the_logits_of_single_ones(vlm_folder, family):
+    eyes = VlmDescriber(vlm_folder(family)).eyes()
+    asked = [
+        eyes.encode(eyes.chat.render([("user", [IMAGE, t])]), [f])
+        for t, f in zip(("a", "a red one?"), FRAMES, strict=False)
+    ]
+    alone = [eyes.language.read(None, [e.ids], e.images)[0] for e in asked]
+    images = {k: torch.cat([e.images[k] for e in asked]) for k in asked[0].images}
+    together, context = eyes.language.read(None, [e.ids for e in asked], images)
+    assert len(asked[0].ids) != len(asked[1].ids)
+    torch.testing.assert_close(together, torch.cat(alone), atol=1e-4, rtol=1e-4)
+    assert context.mask[0, 0] == 0  # the shorter is padded in front
+
+
+def test_the_pictures_are_seen(vlm_folder):
+    describer = VlmDescriber(vlm_folder("internvl"), max_new_tokens=6)
+    assert isinstance(describer, Describer)
+    assert len(set(texts(describer))) > 1
+
+
+def test_a_description_ends_at_a_stop_token_and_may_be_empty(vlm_folder):
+    describer = VlmDescriber(vlm_folder("internvl"), max_new_tokens=6)
+    (full,) = texts(describer, FRAMES[:1])
+    language = describer.eyes().language
+    before = language.counts.generated_tokens
+    encoded = describer.eyes().encode(describer.eyes().chat.render([("user", [IMAGE, describer.prompt])]), FRAMES[:1])
+    first = int(language.read(None, [encoded.ids], encoded.images)[0].argmax())
+    language.stops = frozenset({first})
+    assert full != ""
+    assert texts(describer, FRAMES[:1]) == [""]
+    assert language.counts.generated_tokens == before
+
+
+def test_control_tokens_white_space_and_hidden_reasoning_are_left_out(vlm_folder):
+    eyes = VlmDescriber(vlm_folder("qwen3_vl")).eyes()
+    ids = eyes.chat.encode("<think>\nhm\n</think>\n\n a  red\n square<|im_end|>")
+    assert words(eyes, ids) == "a red square"
+
+
+def test_black_and_frozen_frames_are_frames(vlm_folder):
+    describer = VlmDescriber(vlm_folder("smolvlm"), max_new_tokens=4)
+    black, grey = np.zeros((60, 90, 3), np.uint8), np.full((60, 90, 3), 128, np.uint8)
+    found = texts(describer, [black, grey, black])
+    assert found[0] == found[2]
+
+
+def test_no_frames_are_no_work(vlm_folder):
+    describer = VlmDescriber(vlm_folder("internvl"))
+    assert describer.describe([]) == []
+    assert describer.counts.calls == 0
+
+
+@pytest.mark.parametrize("setting", ["max_new_tokens", "batch_size", "tiles"])
+def test_settings_are_checked_when_it_is_built(setting):
+    with pytest.raises(SettingError, match=f"VlmDescriber.{setting} must be >= 1, got 0"):
+        VlmDescriber(**{setting: 0})
+    with pytest.raises(SettingError, match=r"VlmDescriber\.prompt is empty"):
+        VlmDescriber(prompt=" ")
+
+
+def test_out_of_memory_names_the_settings(vlm_folder, monkeypatch):
+    describer = VlmDescriber(vlm_folder("internvl"), batch_size=8)
+    monkeypatch.setattr(describer.eyes().language.model, "forward", _exhausted)
+    with pytest.raises(
+        ModelError, match=r"VlmDescriber: out of memory with batch_size=8, max_new_tokens=96.* set batch"
+    ):
+        describer.describe(FRAMES)
+
+
+def _exhausted(*_args, **_kwargs):
+    raise torch.OutOfMemoryError("CUDA out of memory")
+
+
+def test_nan_in_decoding_names_the_dtype(vlm_folder):
+    describer = VlmDescriber(vlm_folder("internvl"))
+    model = describer.eyes().language.model
+    with torch.no_grad():
+        model.lm_head.weight[3] = float("nan")
+    with pytest.raises(ModelError, match=r"computed NaN logits: .* dtype='bfloat16'"):
+        describer.describe(FRAMES[:1])
+
+
+def clip(count: int = 10) -> list[Frame]:
+    """A square that moves, then jumps to another ground; every frame twice."""
+    frames = []
+    for i in range(count):
+        pixels = np.full((60, 90, 3), 40 if i < 6 else 200, np.uint8)
+        pixels[10:30, 5 * (i // 2) : 5 * (i // 2) + 20] = (220, 30, 30)
+        frames.append(Frame(pixels, i, i / 10))
+    return frames
+
+
+@pytest.mark.parametrize("family", ["internvl", "checkpoint"])
+@pytest.mark.parametrize("strategy", ["per-frame", "joint"])
+def test_skem_runs_whole_with_a_vision_language_model(vlm_folder, family, strategy):
+    describer = VlmDescriber(vlm_folder(family), max_new_tokens=8)
+    floor = 0.0 if family != "checkpoint" else 0.5
+    judge = LlmJudge(describer, floor=floor)
+    skem = Skem(describer=describer, judge=judge, strategy=strategy, threshold=0.0, refine_cuts=False)
+    skem.start()
+    frames = clip()
+    segments = [s for f in frames for s in skem.work(f)] + list(skem.finish())
+    assert [f.index for s in segments for f in s.frames] == list(range(10))
+    assert all(s.caption for s in segments)
+    if strategy == "per-frame":
+        # The plain loop, one frame at a time, one model call each.
+        once = {f.index: describer.describe([f.pixels])[0] for f in frames}
+        keys = [0]
+        for i in range(1, 10):
+            p_yes, p_no = LlmJudge(describer, floor=floor, reuse_prefix=False).judge(
+                once[keys[-1]], [once[i]], "general"
+            )
+            if p_no[0] - p_yes[0] > 0.0:
+                keys.append(i)
+        assert [s.start for s in segments if not s.closing] == [k for k in keys if k < 9]

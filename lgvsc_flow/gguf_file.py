@@ -8,9 +8,13 @@ digest is; what does not match is made again.
 
 from __future__ import annotations
 
+import functools
+import importlib
 import json
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -109,15 +113,25 @@ def _make(path: Path, place: Path, what: str) -> None:
 
 
 def _convert(path: Path, folder: Path, what: str) -> None:
-    import torch
-
     from lgvsc_flow.pretrained import quiet_transformers
 
-    transformers: Any = import_extra("transformers", what, "llm", "transformers")
+    with quiet_transformers():
+        tokenizer, model = _read(path, what)
+        try:
+            model.save_pretrained(folder)
+            tokenizer.save_pretrained(folder)
+        except Exception as error:  # a full disk is an error of its own in safetensors
+            raise OSError(f"{type(error).__name__}: {' '.join(str(error).split())}") from error
 
+
+def _read(path: Path, what: str) -> tuple[Any, Any]:
+    """The tokenizer and the model of a GGUF file, in float32."""
+    import torch
+
+    transformers: Any = import_extra("transformers", what, "llm", "transformers")
     arguments: dict[str, Any] = {"gguf_file": path.name, "local_files_only": True, "trust_remote_code": False}
     try:
-        with quiet_transformers():
+        with _reading_once():
             tokenizer = transformers.AutoTokenizer.from_pretrained(path.parent, **arguments)
             loaded, report = transformers.AutoModelForCausalLM.from_pretrained(
                 path.parent,
@@ -126,19 +140,34 @@ def _convert(path: Path, folder: Path, what: str) -> None:
                 output_loading_info=True,
                 **arguments,
             )
-            missing = sorted(report["missing_keys"])
-            if missing:
-                raise ModelError(f"{what}: {path} lacks weights that the model needs ({missing[0]}); get it again")
-            model = _plain_copy(loaded)
-            model.save_pretrained(folder)
-            tokenizer.save_pretrained(folder)
-    except (OSError, MemoryError, ModelError):
+    except MemoryError:
         raise
     except Exception as error:  # transformers' reader meets a damaged file with whatever comes first
         raise ModelError(
             f"{what}: {path} cannot be read as GGUF: {' '.join(str(error).split())} ({type(error).__name__}); "
             "it is damaged, or its architecture is not known to the installed transformers"
         ) from error
+    missing = sorted(report["missing_keys"])
+    if missing:
+        raise ModelError(f"{what}: {path} lacks weights that the model needs ({missing[0]}); get it again")
+    return tokenizer, _plain_copy(loaded)
+
+
+@contextmanager
+def _reading_once() -> Iterator[None]:
+    """transformers' GGUF reader parses a file twice and builds its map of names for every module; here it is once.
+
+    Nor does it show its progress bar, which no setting of its own turns off.
+    """
+    gguf: Any = importlib.import_module("gguf")
+    reader: Any = importlib.import_module("transformers.modeling_gguf_pytorch_utils")
+    parse, name_map, bar = gguf.GGUFReader, gguf.get_tensor_name_map, reader.tqdm
+    gguf.GGUFReader, gguf.get_tensor_name_map = functools.cache(parse), functools.cache(name_map)
+    reader.tqdm = lambda items, **_: items
+    try:
+        yield
+    finally:
+        gguf.GGUFReader, gguf.get_tensor_name_map, reader.tqdm = parse, name_map, bar
 
 
 def _plain_copy(loaded: Any) -> Any:

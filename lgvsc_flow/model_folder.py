@@ -172,11 +172,12 @@ def _is_native(model_type: object) -> bool:
 
 
 def _sections(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """A configuration and those nested in it; its depth is bounded, as the JSON reader's is."""
-    yield config
-    for value in config.values():
-        if isinstance(value, dict):
-            yield from _sections(value)
+    """A configuration and those nested in it, however deep."""
+    waiting = [config]
+    while waiting:
+        section = waiting.pop()
+        yield section
+        waiting += [value for value in section.values() if isinstance(value, dict)]
 
 
 def _why_no_weights(folder: Path) -> str:

@@ -289,4 +289,4 @@ def _advice(settings: dict[str, Any]) -> str:
         ideas.append("quantisation='int4'" if settings["quantisation"] else "quantisation='int8'")
     if device.startswith("cuda"):
         ideas.append("device='cpu'")
-    return f"set {', '.join([*ideas, 'or model to a smaller one'])}"
+    return f"set {', '.join(ideas)}, or take a smaller model" if ideas else "take a smaller model"

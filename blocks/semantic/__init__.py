@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from lgvsc_flow.blocks.semantic.joint import JointScorer as JointScorer
     from lgvsc_flow.blocks.semantic.llm import LlmJudge as LlmJudge
     from lgvsc_flow.blocks.semantic.minilm import MiniLmJudge as MiniLmJudge
+    from lgvsc_flow.blocks.semantic.optical_flow import (
+        DisFlow as DisFlow,
+        OpticalFlow as OpticalFlow,
+        RaftFlow as RaftFlow,
+    )
     from lgvsc_flow.blocks.semantic.psss import (
         Describer as Describer,
         Description as Description,
@@ -38,6 +43,7 @@ __getattr__, __dir__, __all__ = exports(
         "joint": ["JointScorer"],
         "llm": ["LlmJudge"],
         "minilm": ["MiniLmJudge"],
+        "optical_flow": ["DisFlow", "OpticalFlow", "RaftFlow"],
         "psss": ["Describer", "Description", "FunctionJudge", "Judge", "PromptJudge", "YesNoModel", "s_abs", "s_rel"],
         "scoring": ["Scorer"],
         "side": ["FlowDecoder", "FlowEncoder"],

@@ -28,8 +28,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from lgvsc_flow.blocks.semantic import EmbeddedDescriber, EmbeddingJudge, Skem, s_rel
+from lgvsc_flow.blocks.semantic import EmbeddedDescriber, EmbeddingJudge, Skem, cuts, s_rel
 from lgvsc_flow.blocks.semantic.cuts import CutDetector
+from lgvsc_flow.blocks.semantic.gates import FeatureGate
 from lgvsc_flow.blocks.semantic.psss import Description
 from lgvsc_flow.blocks.semantic.shrink import shrink
 from lgvsc_flow.blocks.video import VideoFile
@@ -46,7 +47,7 @@ SEARCHES: tuple[dict[str, Any], ...] = (
 
 
 class SharedDescriber:
-    """The embedded describer behind a store by content, for all searches; its counts are those of the work done."""
+    """The embedded describer behind a store by content, for all searches."""
 
     def __init__(self) -> None:
         self._describer, self._store = EmbeddedDescriber(), dict[bytes, Description]()
@@ -59,6 +60,18 @@ class SharedDescriber:
         new = {k: f for k, f in zip(keys, frames, strict=True) if k not in self._store}
         self._store.update(zip(new, self._describer.describe(list(new.values())), strict=True))
         return [self._store[k] for k in keys]
+
+
+class SharedLook:
+    """What the cut detectors of all searches see of a frame, computed once."""
+
+    def __init__(self) -> None:
+        self._look, self._last = cuts._look, None
+
+    def __call__(self, pixels: np.ndarray) -> Any:
+        if self._last is None or self._last[0] is not pixels:
+            self._last = pixels, self._look(pixels)
+        return self._last[1]
 
 
 @dataclass
@@ -97,7 +110,9 @@ def frames_of(clip: str) -> Iterator[Frame]:
         source.stop()
 
 
-def plain_loop(samples: Sequence[tuple[int, Description]], cuts: Sequence[int], last: int, describe: Any) -> list[int]:
+def plain_loop(
+    samples: Sequence[tuple[int, Description]], hard_cuts: Sequence[int], last: int, describe: Any
+) -> list[int]:
     """Keyframes of the paper's loop, one sample at a time, with the same three rules as Skem's defaults."""
     judge, keyframes, reference, before = EmbeddingJudge(), [0], samples[0][1], 0
     for position, description in samples[1:]:
@@ -111,7 +126,7 @@ def plain_loop(samples: Sequence[tuple[int, Description]], cuts: Sequence[int], 
                 continue
             if float(s_rel(*judge.judge(reference, [description], "general"))[0]) <= 0.35:
                 break
-            start = next((c for c in cuts if before < c <= position), position)
+            start = next((c for c in hard_cuts if before < c <= position), position)
             keyframes.append(start)
             reference, before = describe(start), start
             if start == position:
@@ -129,6 +144,8 @@ def run_clip(clip: str, fps: float | None, tallies: Sequence[Tally], describer: 
     detector, samples, recent, tick, last = CutDetector(), [], {}, -1, -1
     for block in blocks:
         block.start()
+        if isinstance(block._gate, FeatureGate):
+            block._gate.embed = lambda some: [d.embedding for d in describer.describe([f.pixels for f in some])]
     for frame in frames_of(clip):
         detector.push(frame.pixels)
         recent[frame.index] = frame.pixels
@@ -193,7 +210,13 @@ def main(
 ) -> None:
     tallies, describer = [Tally() for _ in SEARCHES], SharedDescriber()
     describer.load()
-    done = [run_clip(clip, sample_fps or None, tallies, describer) for clip in track(clips, "clips")]
+    cuts._look = SharedLook()
+    done = []
+    for clip in track(clips, "clips"):
+        done.append(run_clip(clip, sample_fps or None, tallies, describer))
+        if out is not None:
+            searches = [{**s, **vars(t)} for s, t in zip(SEARCHES, tallies, strict=True)]
+            out.write_text(json.dumps({"sample_fps": sample_fps, "searches": searches, "clips": done}, indent=1))
     table = Table("search", "keyframes", "found", "moved", "missed", "extra", "cuts missed", "described", "judged")
     reference = tallies[0]
     for settings, tally in zip(SEARCHES, tallies, strict=True):
@@ -207,9 +230,6 @@ def main(
     for row in done:
         agrees = "agrees" if row["plain_loop_agrees"] else "DIFFERS"
         print(f"{row['clip']}: {row['frames']} frames, plain loop {agrees}, {row['counts']}")
-    if out is not None:
-        searches = [{**s, **vars(t)} for s, t in zip(SEARCHES, tallies, strict=True)]
-        out.write_text(json.dumps({"sample_fps": sample_fps, "searches": searches, "clips": done}, indent=1))
 
 
 if __name__ == "__main__":

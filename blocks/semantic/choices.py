@@ -16,6 +16,8 @@ __all__ = ["JudgeChoice", "make_describer", "make_judge", "make_scorer"]
 JudgeFunction = Callable[[str, str, str], tuple[float, float]]
 JudgeChoice = str | Judge | JudgeFunction
 
+# P(yes) + P(no) of this smallest of models is often under LlmJudge's floor of 0.5 (docs/skem.md has the figures).
+_FLOORS = {"smollm2-135m": 0.25}
 _ELSEWHERE = "the path of a model's folder, hub:owner/name@commit"
 
 
@@ -43,9 +45,11 @@ def make_describer(choice: str | Describer, device: str = "auto", dtype: str = "
     )
 
 
-def make_judge(choice: JudgeChoice, device: str = "auto", dtype: str = "auto") -> Judge:
+def make_judge(choice: JudgeChoice, device: str = "auto", dtype: str = "auto", floor: float | None = None) -> Judge:
     """A judge by its name, `embedded`, `minilm` or a language model's; a function of two texts and a focus; or the
     given one.
+
+    `floor` is the least P(yes) + P(no) of a language model chosen by name; None leaves it at the model's own.
 
     Raises:
         SettingError: no judge has that name, or the object lacks a method.
@@ -67,7 +71,8 @@ def make_judge(choice: JudgeChoice, device: str = "auto", dtype: str = "auto") -
     if _is_model(choice, "text"):
         from lgvsc_flow.blocks.semantic.llm import LlmJudge
 
-        return LlmJudge(choice, device=device, dtype=dtype)
+        own = _FLOORS.get(choice, 0.5) if floor is None else floor
+        return LlmJudge(choice, device=device, dtype=dtype, floor=own)
     raise SettingError(
         f"judge is 'embedded', 'minilm', 'same' (the describer's own model), {_names('text')}, {_ELSEWHERE}, a "
         f"function of two texts and a focus, or an object with load and judge; got {choice!r}"
@@ -83,6 +88,7 @@ def make_scorer(
     skip_failed: bool = False,
     device: str = "auto",
     dtype: str = "auto",
+    floor: float | None = None,
     remember: int = 4096,
 ) -> Scorer:
     """What SKEM asks, of the strategy `per-frame` or `joint`.
@@ -95,6 +101,7 @@ def make_scorer(
         skip_failed: leave out frames that cannot be described.
         device: torch device of models that are chosen by name.
         dtype: number type of these.
+        floor: least P(yes) + P(no) of these; None leaves it at the model's own.
         remember: descriptions kept.
 
     Raises:
@@ -109,17 +116,18 @@ def make_scorer(
             f"describer is {describer!r}, and {what} needs a vision-language model: {_names('image-text')}, "
             f"{_ELSEWHERE}"
         )
-    judges = None if same else make_judge(judge, device, dtype)
+    judges = None if same else make_judge(judge, device, dtype, floor)
     if judges is not None:
         _check_pair(describes, judges, focus, sees)
     if strategy == "joint":
         from lgvsc_flow.blocks.semantic.joint import JointScorer
 
-        return JointScorer(describes, focus, judges, skip_failed=skip_failed, remember=remember)
+        lowest = 0.5 if floor is None else floor
+        return JointScorer(describes, focus, judges, floor=lowest, skip_failed=skip_failed, remember=remember)
     if judges is None:
         from lgvsc_flow.blocks.semantic.llm import LlmJudge
 
-        judges = LlmJudge(describes)
+        judges = LlmJudge(describes, floor=0.5 if floor is None else floor)
     return PerFrameScorer(describes, judges, focus, skip_failed, remember)
 
 

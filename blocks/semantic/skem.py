@@ -98,6 +98,7 @@ class Skem(Block):
     on_describe_error: str = setting("stop", choices=("stop", "skip"), doc="a frame that cannot be described")
     device: str = setting("auto", doc="torch device of models that are chosen by name")
     dtype: str = setting("auto", doc="number type of models that are chosen by name")
+    floor: float | None = setting(None, ge=0, le=1, doc="least P(yes) + P(no) of a model chosen by name; None: its own")
     frames_ahead: int = setting(16, ge=1, unit="samples", doc="samples described together, and judged ahead at most")
     max_segment_length: int = setting(250, ge=1, unit="frames", doc="a longer segment is split")
     closing: bool = setting(True, doc="send the last frame as a keyframe of its own (K_{N+1} = F)")
@@ -188,6 +189,7 @@ class Skem(Block):
             skip_failed=self.on_describe_error == "skip",
             device=self.device,
             dtype=self.dtype,
+            floor=self.floor,
             remember=max(_REMEMBERED, 4 * self.max_segment_length),
         )
 

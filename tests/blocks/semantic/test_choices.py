@@ -70,6 +70,15 @@ def test_the_model_that_describes_may_judge():
     assert make_scorer("internvl3-1b", "smollm2-135m", "background", "joint").judge.model == "smollm2-135m"
 
 
+def test_the_floor_of_an_answer_reaches_the_model():
+    assert make_judge("qwen2.5-0.5b").floor == 0.5
+    assert make_judge("smollm2-135m").floor == 0.25
+    assert make_judge("smollm2-135m", floor=0.6).floor == 0.6
+    assert make_scorer("internvl3-1b", "same", "general", "joint", floor=0.3).floor == 0.3
+    assert make_scorer("internvl3-1b", "same", "general", floor=0.3).judge.floor == 0.3
+    assert make_scorer("internvl3-1b", "qwen2.5-0.5b", "general", floor=0.3).judge.floor == 0.3
+
+
 def test_choosing_loads_no_heavy_module():
     code = "from lgvsc_flow.blocks.semantic import Skem; Skem(); import sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

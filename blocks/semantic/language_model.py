@@ -79,13 +79,20 @@ class LanguageModel:
         model: of transformers, with logits over a vocabulary and a key-value cache.
         tokenizer: its tokenizer.
         name: for messages.
+
+    Raises:
+        ModelError: the model keeps no key-value cache.
     """
 
     def __init__(self, model: Any, tokenizer: Any, name: str) -> None:
         self.model, self.tokenizer, self.name = model.eval(), tokenizer, name
         self.device = next(model.parameters()).device
         parameters = inspect.signature(model.forward).parameters
+        if "past_key_values" not in parameters:
+            raise ModelError(f"{name} is a {type(model).__name__}, which keeps no key-value cache; use another model")
         self._keep_one = {"logits_to_keep": 1} if "logits_to_keep" in parameters else {}
+        self._takes_positions = "position_ids" in parameters
+        self._longest = getattr(model.config.get_text_config(decoder=True), "max_position_embeddings", None)
         base = getattr(model, "model", None)
         self._planes = base if hasattr(base, "get_rope_index") else None  # Qwen-VL: positions in time and plane
         self._tokens: YesNoTokens | None = None
@@ -121,6 +128,9 @@ class LanguageModel:
             context: what was read before; None at the beginning.
             rows: the new tokens of each row.
             images: what the model takes of the images whose places are among the new tokens, row after row.
+
+        Raises:
+            ModelError: the context is longer than the model reads.
         """
         import torch
 
@@ -144,11 +154,16 @@ class LanguageModel:
             following = following + mask.sum(-1)
             if self._planes is not None:
                 positions = positions[None].expand(3, -1, -1)
+        if self._longest is not None and int(following.max()) > self._longest:
+            raise ModelError(
+                f"{self.name} reads at most {self._longest} tokens and got {int(following.max())}; set a smaller "
+                "max_new_tokens or shorter descriptions"
+            )
         with torch.inference_mode():
             output = self.model(
                 input_ids=ids,
                 attention_mask=whole_mask,
-                position_ids=positions,
+                **({"position_ids": positions} if self._takes_positions else {}),
                 past_key_values=None if context is None else context.cache,
                 use_cache=True,
                 return_dict=True,

@@ -269,23 +269,23 @@ def smollm2():
 LLAMA_CPP = [
     (
         "What is the capital of France?",
-        [1780, 314, 260, 3575, 282, 4649, 47],
+        "1780 314 260 3575 282 4649 47",
         {2: 23.31, 198: 21.48, 378: 20.34, 339: 18.62, 216: 18.49},
     ),
     (
         "In 2024, 1,234 cats   sat\n\ton 3.14 mats — naïve café 日本語 🙂 don't",
-        list(map(int, "788 216 34 32 34 36 28 216 33 28 34 35 36 7680 256 2643 198 197 258 216 35 30 33 36".split()))
-        + list(map(int, "30486 1841 15486 46494 37366 17097 241 115 40993 179 120 248 47526 1326 982".split())),
+        "788 216 34 32 34 36 28 216 33 28 34 35 36 7680 256 2643 198 197 258 216 35 30 33 36 30486 1841 15486 46494 "
+        "37366 17097 241 115 40993 179 120 248 47526 1326 982",
         {3134: 26.11, 699: 25.95, 1277: 24.84, 457: 24.54, 3634: 24.19},
     ),
     (
         "<|im_start|>user\nDoes it rain? Answer yes or no.<|im_end|>\n<|im_start|>assistant\n",
-        [1, 4093, 198, 14748, 357, 5249, 47, 19842, 9805, 355, 787, 30, 2, 198, 1, 520, 9531, 198],
+        "1 4093 198 14748 357 5249 47 19842 9805 355 787 30 2 198 1 520 9531 198",
         {5230: 32.65, 10539: 32.34, 1589: 31.91, 14748: 31.83, 504: 31.14},
     ),
     (
         " leading space  and   trailing   ",
-        [2899, 1898, 216, 284, 256, 35079, 333],
+        "2899 1898 216 284 256 35079 333",
         {198: 21.9, 1898: 21.88, 5600: 21.19, 472: 20.93, 281: 20.19},
     ),
 ]
@@ -294,10 +294,11 @@ LLAMA_CPP = [
 @pytest.mark.parametrize(("text", "tokens", "greatest"), LLAMA_CPP)
 def test_smollm2_agrees_with_llama_cpp(smollm2, text, tokens, greatest):
     model, tokenizer = smollm2
-    assert tokenizer(text)["input_ids"] == tokens
-    assert tokenizer.decode(tokens) == text
+    ids = [int(token) for token in tokens.split()]
+    assert tokenizer(text)["input_ids"] == ids
+    assert tokenizer.decode(ids) == text
     with torch.inference_mode():
-        logits = model(torch.tensor([tokens])).logits[0, -1]
+        logits = model(torch.tensor([ids])).logits[0, -1]
     for token, logit in greatest.items():
         assert abs(float(logits[token]) - logit) < 0.8
     assert int(logits.argmax()) in sorted(greatest, key=greatest.get)[-2:]

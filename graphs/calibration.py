@@ -7,13 +7,14 @@ import json
 import math
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lgvsc_flow.errors import FlowError, GraphFileError, SettingError
 from lgvsc_flow.graphs.lgvsc import Scheme
-from lgvsc_flow.graphs.profiles import profile_named
+from lgvsc_flow.graphs.profiles import profile_named, semantics
 
 __all__ = ["Calibration", "CalibrationError", "link_of", "semantics_of"]
 
@@ -110,10 +111,12 @@ class Calibration:
 
     def _options(self, here: dict[str, Any]) -> str:
         """The command line options that make a run's settings those of the file."""
-        there = self.data["semantic"]
-        words = [f"{option} {there[k]}" for k, option in _OPTIONS.items() if there.get(k) != here[k] and there.get(k)]
-        if there.get("profile") != here["profile"]:
-            words = [f"--profile {there['profile']}"] + [w for w in words if w.startswith(("--focus", "--search"))]
+        there, words = self.data["semantic"], []
+        if there["profile"] != here["profile"]:
+            words = [f"--profile {there['profile']}"]
+            here = semantics(there["profile"]).as_dict()
+        other = [k for k in _OPTIONS if there.get(k) != here[k]]
+        words += [f"{_OPTIONS[k]} {_said(there[k])}" for k in other if there.get(k) is not None]
         return " ".join(words) or "the profile's own sampling"
 
     def save(self, path: Path) -> Calibration:
@@ -133,7 +136,8 @@ class Calibration:
             temporary.write_text(text, encoding="utf-8")
             temporary.replace(path)
         except OSError as error:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                temporary.unlink()
             raise CalibrationError(f"the calibration cannot be written to {path}: {error.strerror or error}") from error
         return Calibration(self.data, _source(path, text.encode(), self.data))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from lgvsc_flow.graphs.calibration import Calibration, CalibrationError
@@ -55,5 +56,6 @@ def plot_calibration(found: Calibration, path: Path) -> None:
         figure.savefig(temporary, dpi=130, metadata={"Software": None} if path.suffix == ".png" else None)
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
         raise CalibrationError(f"the figure cannot be written to {path}: {error.strerror or error}") from error

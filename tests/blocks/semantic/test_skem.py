@@ -258,6 +258,22 @@ def test_counts_add_up(seed, describer, scripted_judge, numbered):
     assert counts.as_dict()["judge"] == {}
 
 
+@pytest.mark.parametrize("size", [1, 3, 4])
+def test_no_more_is_judged_ahead_than_a_model_takes_at_once(size, describer, scripted_judge, numbered):
+    judge = scripted_judge(random_score(2, events=0.1))
+    judge.batch_size, sizes, answer = size, [], judge.judge
+
+    def noted(keyframe, candidates, focus):
+        sizes.append(len(candidates))
+        return answer(keyframe, candidates, focus)
+
+    judge.judge = noted
+    block = Skem(describer=describer, judge=judge)
+    run_block(block, numbered(80))
+    assert max(sizes) == size
+    assert (block.counts.wasted == 0) == (size == 1)
+
+
 def test_dense_keyframes_waste_nothing(describer, scripted_judge, numbered):
     block = Skem(describer=describer, judge=scripted_judge(lambda a, b: 1.0))
     run_block(block, numbered(50))

@@ -122,7 +122,8 @@ def tiny() -> ModuleType:
 def vlm_folder(tiny: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """The folder of a vision-language model.
 
-    A family of tiny_models, `sharp` (InternVL that says yes or no), or `checkpoint`, which LGVSC_FLOW_TEST_VLM names.
+    A family of tiny_models, `sharp` (InternVL with a mass of yes and no above 0.5), or `checkpoint`, which
+    LGVSC_FLOW_TEST_VLM names.
     """
     built: dict[str, Path] = {}
 
@@ -133,7 +134,8 @@ def vlm_folder(tiny: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Ca
             return Path(os.environ["LGVSC_FLOW_TEST_VLM"])
         if family not in built:
             sharp = family == "sharp"
-            built[family] = tiny.tiny_vlm("internvl" if sharp else family, tmp_path_factory.mktemp(family), sharp=sharp)
+            made = tiny.tiny_vlm("internvl" if sharp else family, tmp_path_factory.mktemp(family), sharp=sharp, seed=3)
+            built[family] = made
         return built[family]
 
     return folder

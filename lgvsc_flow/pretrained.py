@@ -5,7 +5,7 @@ What goes wrong while loading or running is told in one line that names the sett
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import logging
 import sys
 from collections.abc import Iterator
@@ -48,7 +48,8 @@ def load_pretrained(
         auto_class: an Auto class of transformers, or its name, as in "AutoModelForCausalLM".
         source: a name in the catalogue, a folder, or hub:owner/name@revision; see `open_model`.
         device: a torch device; auto takes a CUDA GPU where there is one, else the CPU.
-        dtype: float32, bfloat16, float16 or a torch dtype; auto takes bfloat16 on CUDA and float32 elsewhere.
+        dtype: float32, bfloat16, float16 or a torch dtype; auto takes bfloat16 on CUDA and float32 elsewhere, and for
+            int8 float16, in which bitsandbytes computes it.
         quantisation: int8 or int4 by bitsandbytes (the extra `quantised`), None for none.
         folder: folder of models, the environment variable LGVSC_FLOW_MODELS where None.
 
@@ -60,13 +61,17 @@ def load_pretrained(
     check_quantisation(quantisation)
     cls = _class(auto_class, source)
     place = choose_device(device)
-    number = choose_dtype(dtype, place)
+    number = choose_dtype("float16" if quantisation == "int8" and dtype == "auto" else dtype, place)
     path = open_model(source, folder=folder)
     what = f"model {source}"
     quantised = _quantisation(quantisation, place, number, what)
     _check_room(path, what, place, number, quantisation, device)
+    hint = f"; set quantisation=None, or a device that bitsandbytes serves instead of {place}" if quantised else ""
     arguments: dict[str, Any] = {"quantization_config": quantised, "device_map": {"": place}} if quantised else {}
-    with out_of_memory(f"loading {source}", device=place, dtype=str(number), quantisation=quantisation), _told(what):
+    with (
+        out_of_memory(f"loading {source}", device=place, dtype=str(number), quantisation=quantisation),
+        _told(what, hint),
+    ):
         model, report = cls.from_pretrained(
             path,
             dtype=number,
@@ -202,7 +207,7 @@ def _class(auto_class: Any, source: str | Path) -> Any:
 
 
 @contextmanager
-def _told(what: str) -> Iterator[None]:
+def _told(what: str, hint: str = "") -> Iterator[None]:
     """Errors of transformers while loading, told in one line."""
     try:
         with quiet_transformers():
@@ -218,8 +223,8 @@ def _told(what: str) -> Iterator[None]:
                 f"{what} needs code of its own, which is never run; take a model whose classes transformers has"
             ) from error
         if isinstance(error, ImportError):
-            raise ModelError(f"{what} needs a package that is not installed: {text[:300]}") from error
-        raise ModelError(f"{what} cannot be loaded: {text[:400]} ({type(error).__name__})") from error
+            raise ModelError(f"{what} needs a package that is not installed: {text[:300]}{hint}") from error
+        raise ModelError(f"{what} cannot be loaded: {text[:400]} ({type(error).__name__}){hint}") from error
 
 
 def _quantisation(quantisation: str | None, device: str, number: Any, what: str) -> Any:
@@ -228,6 +233,11 @@ def _quantisation(quantisation: str | None, device: str, number: Any, what: str)
     import_extra("bitsandbytes", f"quantisation={quantisation!r} of {what}", "quantised", "bitsandbytes")
     import_extra("accelerate", f"quantisation={quantisation!r} of {what}", "quantised", "accelerate")
     transformers = import_extra("transformers", what, "llm", "transformers")
+    if device == "cpu" and importlib.util.find_spec("kernels") is not None:
+        raise ModelError(
+            f"{what}: with quantisation={quantisation!r} on the CPU, bitsandbytes fetches code through the installed "
+            "package kernels; uninstall that, or set quantisation=None"
+        )
     if device == "mps":
         raise ModelError(f"{what}: quantisation={quantisation!r} is not for device='mps'; set quantisation=None")
     if quantisation == "int8":

@@ -1,8 +1,10 @@
+import importlib.util
 import re
 import shutil
 import socket
 import subprocess
 import sys
+from types import ModuleType
 
 import pytest
 
@@ -170,6 +172,32 @@ def test_quantisation_without_its_extra(whole, monkeypatch):
         load(whole[0], quantisation="int8")
     assert str(error.value) == (
         f"quantisation='int8' of model {whole[0]} needs bitsandbytes: pip install 'lgvsc-flow[quantised]'"
+    )
+
+
+def test_quantisation_where_it_cannot_be(whole, monkeypatch):
+    monkeypatch.setitem(sys.modules, "bitsandbytes", ModuleType("bitsandbytes"))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
+    text = refused(load, whole[0], device="cpu", quantisation="int4")
+    assert "bitsandbytes fetches code through the installed package kernels; uninstall that, or set quanti" in text
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert "is not for device='mps'; set quantisation=None" in refused(
+        load, whole[0], device="mps", quantisation="int4"
+    )
+
+
+def test_what_quantisation_cannot_do_names_its_setting(whole, monkeypatch):
+    import transformers
+
+    def fail(*arguments, **settings):
+        raise RuntimeError("bitsandbytes is too old\nfor this device")
+
+    monkeypatch.setattr(pretrained, "_quantisation", lambda *a: object())
+    monkeypatch.setattr(transformers.AutoModelForCausalLM, "from_pretrained", fail)
+    text = refused(load, whole[0], device="cpu", quantisation="int8")
+    assert text.endswith(
+        "cannot be loaded: bitsandbytes is too old for this device (RuntimeError); set quantisation=None, or a device "
+        "that bitsandbytes serves instead of cpu"
     )
 
 

@@ -13,7 +13,7 @@ from lgvsc_flow.blocks.semantic.vlm import VlmDescriber  # noqa: E402
 from lgvsc_flow.errors import ModelError  # noqa: E402
 from lgvsc_flow.items import Frame  # noqa: E402
 
-FAMILIES = ["internvl", "qwen3_vl", "qwen2_5_vl", "smolvlm", "checkpoint"]
+FAMILIES = ["internvl", "qwen3_vl", "qwen2_5_vl", "smolvlm", "idefics3", "checkpoint"]
 TWO = "Image 1: A red car. Image 2: A dog."
 
 

@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
+    Idefics3Config,
+    Idefics3ForConditionalGeneration,
     InternVLConfig,
     InternVLForConditionalGeneration,
     LlamaConfig,
@@ -27,7 +29,7 @@ from transformers import (
     SmolVLMForConditionalGeneration,
 )
 
-FAMILIES = ("internvl", "qwen3_vl", "qwen2_5_vl", "smolvlm")
+FAMILIES = ("internvl", "qwen3_vl", "qwen2_5_vl", "smolvlm", "idefics3")
 
 _WORDS = (
     "yes no Yes No YES NO ‘yes’ ‘no’ a red square on grey background the image shows first second description focus "
@@ -53,7 +55,7 @@ _SPECIAL = {
     "qwen": [*_CHAT, "<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>"],
     "smolvlm": [*_CHAT, "<end_of_utterance>", "<image>", "<video>"]
     + ["<fake_token_around_image>", "<global-img>"]
-    + [f"<row_{r}_col_{c}>" for r in range(1, 4) for c in range(1, 4)],
+    + [f"<row_{r}_col_{c}>" for r in range(1, 7) for c in range(1, 7)],
 }
 _NAMED = {
     "internvl": {
@@ -93,10 +95,10 @@ def byte_tokenizer(special: tuple[str, ...], words: str = _WORDS) -> Tokenizer:
 
 def tiny_tokenizer(family: str, chat_template: str | None, words: str = _WORDS) -> PreTrainedTokenizerFast:
     """The family's tokenizer class with its special tokens, right-padding by default as checkpoints have it."""
-    special = _SPECIAL["qwen" if family.startswith("qwen") else family]
+    special = _SPECIAL["qwen" if family.startswith("qwen") else "smolvlm" if family == "idefics3" else family]
     return PreTrainedTokenizerFast(
         tokenizer_object=byte_tokenizer(tuple(special), words),
-        eos_token="<end_of_utterance>" if family == "smolvlm" else "<|im_end|>",
+        eos_token="<end_of_utterance>" if "<end_of_utterance>" in special else "<|im_end|>",
         pad_token="<|endoftext|>",
         chat_template=chat_template,
         extra_special_tokens=_NAMED.get(family, {}),
@@ -139,7 +141,7 @@ def tiny_llm(
 
 def tiny_vlm(family: str, folder: Path, *, sharp: bool = False, seed: int = 0) -> Path:
     """A vision-language model of one of `FAMILIES` with its tokenizer and processor files."""
-    build = {"internvl": _internvl, "smolvlm": _smolvlm}.get(family, _qwen)
+    build = {"internvl": _internvl, "smolvlm": _smolvlm, "idefics3": _smolvlm}.get(family, _qwen)
     torch.manual_seed(seed)
     model, tokenizer, files = build(family)
     _loud(model)
@@ -213,7 +215,8 @@ def _internvl(family: str) -> tuple[Any, Any, dict[str, Any]]:
 
 def _smolvlm(family: str) -> tuple[Any, Any, dict[str, Any]]:
     tokenizer = tiny_tokenizer(family, _SMOLVLM)
-    config = SmolVLMConfig(
+    second = family == "smolvlm"  # the first generation has the classes of Idefics3
+    config = (SmolVLMConfig if second else Idefics3Config)(
         vision_config={
             "hidden_size": 32,
             "num_hidden_layers": 2,
@@ -223,19 +226,18 @@ def _smolvlm(family: str) -> tuple[Any, Any, dict[str, Any]]:
             "patch_size": 14,
         },
         text_config={"model_type": "llama", **_text(tokenizer)},
-        image_token_id=tokenizer.image_token_id,
+        image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
         scale_factor=2,
         tie_word_embeddings=False,
     )
-    images = {"image_processor_type": "SmolVLMImageProcessor", "size": {"longest_edge": 112}}
-    images |= {
-        "max_image_size": {"longest_edge": 56},
-        "do_image_splitting": True,
-        "processor_class": "SmolVLMProcessor",
-    }
-    processor = {"image_seq_len": 4, "processor_class": "SmolVLMProcessor"}
+    name = "SmolVLM" if second else "Idefics3"
+    images = {"image_processor_type": f"{name}ImageProcessor", "size": {"longest_edge": 112}}
+    images |= {"max_image_size": {"longest_edge": 56}, "do_image_splitting": True}
+    images["processor_class"] = f"{name}Processor"
+    processor = {"image_seq_len": 4, "processor_class": f"{name}Processor"}
     files = {"preprocessor_config.json": images, "processor_config.json": processor}
-    return SmolVLMForConditionalGeneration(config), tokenizer, files
+    model = (SmolVLMForConditionalGeneration if second else Idefics3ForConditionalGeneration)(config)
+    return model, tokenizer, files
 
 
 def _qwen(family: str) -> tuple[Any, Any, dict[str, Any]]:

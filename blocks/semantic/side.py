@@ -48,7 +48,7 @@ class FlowEncoder(Block):
 
     kind: str = setting("score", choices=("score", "field"), doc="one motion score, or beside it a coarse motion field")
     pairs: int = setting(4, ge=1, doc="neighbouring frame pairs of a segment whose flow is measured for the score")
-    grid: int | str = setting(60, doc="of the field: about how many cells; or rows x columns, as in '6x10'")
+    grid: int | str = setting(24, doc="of the field: about how many cells; or rows x columns, as in '6x10'")
     step: float = setting(
         1 / 320,
         gt=0,

@@ -192,11 +192,11 @@ def summarise(report: Report, names: Sequence[str], counts: np.ndarray, pairs: n
     report.notes += [caveat] if caveat else []
     report.notes.append(f"{apart} of {len(names)} clips differ by three keyframes or more (paper: 12 of 21).")
     if len(names) > 2 and rows[1][5] > 0:
-        low, high = interval(counts[:2], lambda t: 1 - cv_of(t[0]) / max(cv_of(t[1]), 1e-12))
-        fall = 1 - rows[0][5] / rows[1][5]
+        low, high = interval(counts[:2], lambda t: cv_of(t[0]) / max(cv_of(t[1]), 1e-12) - 1)
+        change = rows[0][5] / rows[1][5] - 1
         report.notes.append(
-            f"Relative instead of absolute: the CV falls by {fall:.1%} (95 % interval {low:.1%} to {high:.1%}; "
-            "paper: 38 %)."
+            f"Relative instead of absolute changes the CV by {change:+.1%} (95 % interval {low:+.1%} to {high:+.1%}; "
+            "paper: -38 %)."
         )
     same = bool(np.array_equal(counts[0], counts[2]) and np.array_equal(counts[1], counts[3]))
     if np.all(np.abs(mass - 1) < 1e-6):

@@ -127,12 +127,11 @@ def open_models(
         SettingError: no such profile, describer or judge.
     """
     chosen = semantics(profile, describer=describer, judge=judge)
+    own = {} if floor is None else {"floor": floor}
     try:
         check_models(chosen)
         seeing = make_describer(chosen.describer)
-        judging = LlmJudge(seeing) if chosen.judge == "same" else make_judge(chosen.judge)
-        if floor is not None and isinstance(judging, LlmJudge):
-            judging.floor = floor
+        judging = LlmJudge(seeing, **own) if chosen.judge == "same" else make_judge(chosen.judge, **own)
         seeing.load()
         judging.load()
     except (ModelError, MissingExtraError) as error:

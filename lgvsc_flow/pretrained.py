@@ -290,6 +290,9 @@ def _is_out_of_memory(error: BaseException) -> bool:
 def _advice(settings: dict[str, Any]) -> str:
     """What to change, the cheapest first."""
     dtype, device = str(settings.get("dtype", "")), str(settings.get("device", ""))
+    torch = sys.modules.get("torch")
+    if device == "auto" and torch is not None:
+        device = choose_device(device)
     ideas = []
     if int(settings.get("batch_size") or 1) > 1:
         ideas.append(f"batch_size below {settings['batch_size']}")

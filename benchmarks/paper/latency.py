@@ -208,9 +208,9 @@ def main(
         measured = [measure(models, f, sample_fps) for f in study.tracked(files, "videos", len(files))]
         share = (time.process_time() - began[1]) / (time.perf_counter() - began[0])
         report.notes += [
-            f"Measured on {study.machine()}, one block after the other. Load average {load:.1f} on {os.cpu_count()} cores "
-            f"before it began; the process had {share:.0%} of the wall clock as CPU time. Where that is well below 100 %, "
-            "the seconds here are too many.",
+            f"Measured on {study.machine()}, one block after the other. Load average {load:.1f} on {os.cpu_count()} "
+            f"cores before it began; the process had {share:.0%} of the wall clock as CPU time. Where that is well below "
+            "100 %, the seconds here are too many.",
             "; ".join(m.counts for m in measured) + ".",
         ]
     here: Sequence[float | NotComputed] = _median(measured)

@@ -54,6 +54,8 @@ class CalibrationError(FlowError):
 def semantics_of(scheme: Scheme) -> dict[str, Any]:
     """The settings that a threshold belongs to: with others it means something else."""
     chosen = scheme.semantics.as_dict()
+    for name in ("describer", "judge"):  # a model's folder by its own name: it may lie elsewhere on another machine
+        chosen[name] = Path(chosen[name]).name
     return {name: chosen[name] for name in _OPTIONS}
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from lgvsc_flow.blocks.semantic import Skem, Skim
@@ -14,6 +15,7 @@ from lgvsc_flow.errors import MissingExtraError, ModelError, SettingError
 
 __all__ = ["PROFILES", "Profile", "Semantics", "check_models", "model_digests", "profile_named", "semantics"]
 
+_MODELS = {"embedded": "efficientnet-lite0", "minilm": "all-minilm-l6-v2"}
 PAPER_FPS = 4.6  # frames per second of video that the paper's own figures imply
 
 
@@ -139,20 +141,25 @@ def _focus(focus: str) -> str:
 
 
 def check_models(chosen: Semantics, *, judged: bool = True) -> None:
-    """See that the models chosen by name are here, before any of them is loaded.
+    """See that the models chosen by name and their device are here, before any of them is loaded.
 
     Args:
         chosen: the settings.
         judged: whether the judge is needed too.
 
     Raises:
-        ModelError: a model or a package is missing or damaged; the message says how to get it.
+        ModelError: a model, a package or the device is missing; the message says how to get it.
+        SettingError: there is no such device or dtype.
     """
     names = [chosen.describer, chosen.judge] if judged else [chosen.describer]
     try:
         for name in names:
             if isinstance(name, str) and name != "same":
                 _check_model(name, judge=name is chosen.judge)
+        if (chosen.device, chosen.dtype) != ("auto", "auto"):
+            from lgvsc_flow.pretrained import choose_device, choose_dtype
+
+            choose_dtype(chosen.dtype, choose_device(chosen.device))
     except (ModelError, MissingExtraError) as error:
         raise ModelError(
             f"profile {chosen.profile}: {error}. `lgvsc-flow models` lists what each profile needs and what is here"
@@ -160,13 +167,22 @@ def check_models(chosen: Semantics, *, judged: bool = True) -> None:
 
 
 def model_digests(chosen: Semantics) -> dict[str, str]:
-    """The known SHA-256 of the files of the models chosen by name, by model and file."""
-    from lgvsc_flow.models import MODELS
+    """What tells the models chosen by name from others: SHA-256 of their files, or their commit at the hub."""
+    from lgvsc_flow.models import MODELS, sha256_of
 
-    named = {"embedded": "efficientnet-lite0", "minilm": "all-minilm-l6-v2"}
-    names = [named.get(n, n) for n in (chosen.describer, chosen.judge) if isinstance(n, str)]
-    found = [MODELS[name] for name in dict.fromkeys(names) if name in MODELS]
-    return {f"{model.name}/{file.name}": file.sha256 for model in found for file in model.files}
+    found: dict[str, str] = {}
+    for name in dict.fromkeys((chosen.describer, chosen.judge)):
+        if not isinstance(name, str) or name == "same":
+            continue
+        model = MODELS.get(_MODELS.get(name, name))
+        if model is not None and model.files:
+            found |= {f"{model.name}/{file.name}": file.sha256 for file in model.files}
+        elif model is not None:
+            found[model.name] = f"{model.repository}@{model.revision}"
+        else:
+            files = sorted(p for p in Path(name).expanduser().glob("*") if p.suffix in (".safetensors", ".gguf"))
+            found |= {f"{Path(name).name}/{file.name}": sha256_of(file) for file in files}
+    return found
 
 
 def _check_model(name: str, judge: bool) -> None:

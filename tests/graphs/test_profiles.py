@@ -148,4 +148,19 @@ def test_the_digests_of_the_models():
         "all-minilm-l6-v2/model.safetensors",
         "all-minilm-l6-v2/tokenizer.json",
     ]
-    assert model_digests(semantics("internvl3")) == {}
+    assert model_digests(semantics("internvl3")) == {
+        "internvl3-1b": f"{MODELS['internvl3-1b'].repository}@{MODELS['internvl3-1b'].revision}"
+    }
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"dtype": "float99"}, "dtype='float99' is none of auto, float32, bfloat16, float16"),
+        ({"device": "gpu"}, "device='gpu' is no torch device; set auto, cpu, cuda or cuda:1"),
+    ],
+)
+def test_a_device_that_is_not_there(settings, message):
+    with pytest.raises(SettingError) as caught:
+        check_models(semantics(**settings))
+    assert str(caught.value) == message

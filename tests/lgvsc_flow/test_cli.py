@@ -140,7 +140,9 @@ def test_check_takes_changes(command, file):
     assert "AwgnChannel has no setting 'esn0' (did you mean esn0_db?)" in text
 
 
-@pytest.mark.parametrize("name", ["", "run", "demo", "calibrate", "run-graph", "check", "ber", "blocks", "compile"])
+@pytest.mark.parametrize(
+    "name", ["", "run", "demo", "calibrate", "run-graph", "check", "ber", "models", "blocks", "compile"]
+)
 def test_help_has_examples(command, name):
     code, text = command(*name.split(), "--help")
     assert code == 0

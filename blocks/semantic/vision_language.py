@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 __all__ = ["Encoded", "VisionLanguageModel", "load_image_processor", "merge_images", "split_images"]
 
 _EXTRA = "vlm"
+_SUPPORTED = "use a model of the families InternVL, Qwen-VL (2.5 and 3), SmolVLM or Idefics3"
+_IMAGE_INPUTS = ("pixel_values", "image_grid_thw", "pixel_attention_mask")
+_TEXT_INPUTS = ("input_ids", "attention_mask", "mm_token_type_ids")
 _TILE = 448 * 448  # pixels of a tile where a model takes any size (Qwen-VL): about as many tokens as InternVL's
 
 
@@ -60,7 +63,10 @@ class VisionLanguageModel:
             )
         self.chat = Chat(processor.tokenizer, template, parts=True, name=name)
         self._options = _tiling(processor.image_processor, tiles)
-        self._image_token = model.config.image_token_id
+        self._image_token = getattr(model.config, "image_token_id", None)
+        if self._image_token is None:
+            raise ModelError(f"{name} marks pictures by no token of their own; {_SUPPORTED}")
+        self._inputs = set(inspect.signature(model.forward).parameters)
 
     def encode(self, text: str, pictures: Sequence[np.ndarray]) -> Encoded:
         """Token ids of a rendered conversation whose places for pictures are filled in, and the pictures' inputs.
@@ -88,6 +94,9 @@ class VisionLanguageModel:
             )
         except ValueError as error:
             raise ModelError(f"the processor of {self.name} refuses {len(pictures)} pictures: {error}") from error
+        unknown = sorted(self._inputs & (set(made) - {*_IMAGE_INPUTS, *_TEXT_INPUTS}))
+        if unknown:
+            raise ModelError(f"{self.name} takes {', '.join(unknown)}, which are not passed on here; {_SUPPORTED}")
         device = self.language.device
         images = {k: v.to(device) for k, v in made.items() if k in _IMAGE_INPUTS}
         return Encoded(made["input_ids"][0].tolist(), images)
@@ -96,9 +105,6 @@ class VisionLanguageModel:
         """Of a conversation of two pictures of one size: how many tokens go up to the end of the first."""
         places = [i for i, token in enumerate(encoded.ids) if token == self._image_token]
         return places[len(places) // 2 - 1] + 1
-
-
-_IMAGE_INPUTS = ("pixel_values", "image_grid_thw", "pixel_attention_mask")
 
 
 def load_image_processor(folder: Path, name: str) -> Any:

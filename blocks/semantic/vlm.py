@@ -30,7 +30,7 @@ DESCRIBE = (
 
 
 class VlmDescriber:
-    """Describes frames by a vision-language model: InternVL, Qwen-VL, SmolVLM and others that transformers has.
+    """Describes frames by a vision-language model of the families InternVL, Qwen-VL, SmolVLM or Idefics3.
 
     Decoding is greedy. A description is one line; it is empty where the model says nothing, which SKEM reports or
     leaves out as it is told to. With `batch_size=1` a description is a function of its frame alone, bit for bit; in

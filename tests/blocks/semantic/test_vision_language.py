@@ -86,6 +86,17 @@ def test_a_checkpoint_without_a_chat_template_is_refused(tiny, tmp_path):
         VlmDescriber(folder).load()
 
 
+def test_a_model_with_other_inputs_is_refused(vlm_folder, monkeypatch):
+    eyes = VlmDescriber(vlm_folder("internvl")).eyes()
+    eyes._inputs.add("image_sizes")
+    processor = eyes.processor
+    monkeypatch.setattr(eyes, "processor", lambda **asked: {**processor(**asked), "image_sizes": [1]})
+    with pytest.raises(
+        ModelError, match=r"takes image_sizes, which are not passed on here; use a model of the families"
+    ):
+        eyes.encode(eyes.chat.render([("user", [IMAGE])]), [picture(0)])
+
+
 def test_smolvlm_names_the_package_it_needs(vlm_folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "num2words", None)
     with pytest.raises(MissingExtraError, match=r"num2words: pip install 'lgvsc-flow\[vlm\]'"):

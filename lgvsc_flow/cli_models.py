@@ -61,7 +61,7 @@ def models(
 
 def _about(model: Model, where: Presence, folder: Path | None) -> dict[str, Any]:
     """All that is known of a model, as plain data."""
-    missing = [m for m in MODULES[model.extra] if find_spec(m) is None]
+    missing = [m for m in (*MODULES[model.extra], *model.modules) if find_spec(m) is None]
     data: dict[str, Any] = {
         "name": model.name,
         "purpose": model.purpose,

@@ -26,7 +26,8 @@ class Model:
 
     Attributes:
         kind: `network` (a network whose code is here), `text` (a causal language model), `image-text` (a VLM).
-        parameters: how many numbers it has; 0 where it is not known.
+        parameters: how many numbers it has.
+        modules: what its processor imports beyond the others of its kind.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Model:
     repository: str = ""
     revision: str = ""
     parameters: int = 0
+    modules: tuple[str, ...] = ()
 
     @property
     def how_to_get(self) -> str:
@@ -64,6 +66,7 @@ def _hub(name: str, kind: str, repository: str, revision: str, parameters: float
         repository=repository,
         revision=revision,
         parameters=round(parameters * 1e9),
+        modules=("num2words",) if "SmolVLM" in repository else (),
     )
 
 

@@ -209,8 +209,8 @@ def main(
         share = (time.process_time() - began[1]) / (time.perf_counter() - began[0])
         report.notes += [
             f"Measured on {study.machine()}, one block after the other. Load average {load:.1f} on {os.cpu_count()} "
-            f"cores before it began; the process had {share:.0%} of the wall clock as CPU time. Where that is well below "
-            "100 %, the seconds here are too many.",
+            f"cores before it began; the process had {share:.0%} of the wall clock as CPU time. Where that is well "
+            "below 100 %, the seconds here are too many.",
             "; ".join(m.counts for m in measured) + ".",
         ]
     here: Sequence[float | NotComputed] = _median(measured)

@@ -1,8 +1,8 @@
 """Captions as compact bytes, and back.
 
-Bytes of a caption: the code, and two of check (four behind a text as it is). The first byte of the code tells the
-kind: 255, the text follows as it is; else letters, or, where both ends hold a language model, below 240 its code and
-from 240 letters.
+Bytes of a caption: the code, and a check: two bytes behind less than 14, else three (four behind a text as it is). The
+first byte of the code tells the kind: 255, the text follows as it is; else letters, or, where both ends hold a
+language model, below 240 its code and from 240 letters.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from lgvsc_flow.blocks.semantic.letters import LetterModel, caption_model, decod
 from lgvsc_flow.errors import SettingError
 from lgvsc_flow.items import Caption, Payload
 
-__all__ = ["LETTERS", "TextDecoder", "TextEncoder", "pack_text", "unpack_text"]
+__all__ = ["LETTERS", "TextDecoder", "TextEncoder", "check_bytes", "pack_text", "unpack_text"]
 
 LETTERS = "letters"
-CHECK_BYTES = 2
+_SHORT_CHECK, _LONG_CHECK = 2, 3  # bytes
+_LONG = 14  # bytes of code from which the check is the long one
 _RAW_CHECK_BYTES = 4  # nothing else tells such a text from a damaged one
 _RAW = 255  # first byte of a text as it is
 _LETTERS_FROM = 240  # first byte of letters where there is a language model too
@@ -105,11 +106,11 @@ def pack_text(text: str, letters: LetterModel, max_bytes: int = 1024, language: 
     first = 0 if language is None else _LETTERS_FROM
     spelled = encode_letters(raw, letters, first, _RAW)
     if spelled is not None:
-        codes.append(spelled + _check(raw, letters.check))
+        codes.append(spelled + _check(raw, letters.check, check_bytes(spelled)))
     if language is not None:
         told = language.encode(text, _LETTERS_FROM)
         if told is not None and language.decode(told, max_bytes, _LETTERS_FROM) == text:
-            codes.append(told + _check(raw, language.check))
+            codes.append(told + _check(raw, language.check, check_bytes(told)))
     return min(codes, key=len)
 
 
@@ -117,11 +118,14 @@ def unpack_text(
     data: bytes, letters: LetterModel, max_bytes: int = 1024, language: LanguageCoder | None = None
 ) -> str | None:
     """The text of `pack_text`, or None where the bytes are damaged or the other end holds another model."""
-    if len(data) < CHECK_BYTES or len(data) > max_bytes + 1 + _RAW_CHECK_BYTES:
+    if len(data) > max_bytes + 1 + _RAW_CHECK_BYTES:
         return None
-    if data[0] == _RAW and len(data) > _RAW_CHECK_BYTES:
+    if data[:1] == bytes([_RAW]) and len(data) > _RAW_CHECK_BYTES:
         return _text(data[1:-_RAW_CHECK_BYTES], data[-_RAW_CHECK_BYTES:], 0)
-    code, check = data[:-CHECK_BYTES], data[-CHECK_BYTES:]
+    size = _LONG_CHECK if len(data) >= _LONG + _LONG_CHECK else _SHORT_CHECK
+    code, check = data[:-size], data[-size:]
+    if len(check) < size or check_bytes(code) != size:
+        return None
     if language is not None and (not code or code[0] < _LETTERS_FROM):
         text = language.decode(code, max_bytes, _LETTERS_FROM)
         return None if text is None else _text(text.encode(), check, language.check)
@@ -141,7 +145,12 @@ def _text(raw: bytes, check: bytes, model: int) -> str | None:
         return None
 
 
-def _check(raw: bytes, model: int, size: int = CHECK_BYTES) -> bytes:
+def check_bytes(code: bytes) -> int:
+    """Bytes of check behind a code: a short caption pays for a short one."""
+    return _LONG_CHECK if len(code) >= _LONG else _SHORT_CHECK
+
+
+def _check(raw: bytes, model: int, size: int) -> bytes:
     """The last bytes of a CRC-32 over the text, begun with the model's own: it names text and model at once."""
     return crc32(raw, model).to_bytes(4, "big")[-size:]
 

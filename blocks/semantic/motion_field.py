@@ -83,8 +83,10 @@ def motion_field(
     found = _suggestions(shown, flow or DisFlow())
     # The last frame is one short of the next keyframe, where the displacement that is coded ends.
     fields = [to_levels(_medians(d, rows, cols) * (span / (span - 1) / step)) for d in found]
-    trial = _Trial(shown, step, rows, cols)
-    levels = _choose([np.zeros((rows, cols, 2), np.int64), *fields], trial)
+    if span == 2:  # nothing lies between that could decide
+        levels = fields[0]
+    else:
+        levels = _choose([np.zeros((rows, cols, 2), np.int64), *fields], _Trial(shown, step, rows, cols))
     return (to_values(levels) * (step / span)).astype(np.float32)
 
 
@@ -157,9 +159,8 @@ class _Trial:
             made += self._sample(self._last, self._places + (1 - t) * moved) * t
             total += (made - frame) ** 2
         rows, cols = self._shape
-        return np.asarray(cv2.resize(total, (cols, rows), interpolation=cv2.INTER_AREA)).reshape(rows, cols) / max(
-            len(self._between), 1
-        )
+        cells = cv2.resize(total / len(self._between), (cols, rows), interpolation=cv2.INTER_AREA)
+        return np.asarray(cells).reshape(rows, cols)
 
     def _sample(self, picture: np.ndarray, places: np.ndarray) -> np.ndarray:
         cv2 = self._cv2

@@ -56,9 +56,9 @@ def test_no_grid(grid, message):
         field_grid(grid, 100, 100)
 
 
-@pytest.mark.parametrize(("dx", "dy"), [(3, 0), (-2, 1), (0, -2)])
-def test_a_pan_moves_every_cell_alike(dx, dy):
-    field = motion_field(pan(12, dx, dy), 4, 7, 0.5)
+@pytest.mark.parametrize(("dx", "dy", "count"), [(3, 0, 12), (-2, 1, 12), (0, -2, 3), (-2, 1, 2)])
+def test_a_pan_moves_every_cell_alike(dx, dy, count):
+    field = motion_field(pan(count, dx, dy), 4, 7, 0.25)
     assert field.dtype == np.float32
     assert field.shape == (4, 7, 2)
     np.testing.assert_allclose(field[1:-1, 1:-1], np.broadcast_to([dx, dy], (2, 5, 2)), atol=0.15)

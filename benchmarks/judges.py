@@ -118,7 +118,7 @@ def interval(same: np.ndarray, other: np.ndarray) -> tuple[float, float]:
 def calibration_error(p_same: np.ndarray, is_same: np.ndarray, bins: int = 5) -> float:
     """Mean distance between what is said and what is so, over bins with equally many pairs."""
     order = np.argsort(p_same, kind="stable")
-    parts = [(p_same[i], is_same[i]) for i in np.array_split(order, bins)]
+    parts = [(p_same[i], is_same[i]) for i in np.array_split(order, bins) if i.size]
     return float(sum(abs(p.mean() - s.mean()) * p.size for p, s in parts) / p_same.size)
 
 

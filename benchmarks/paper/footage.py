@@ -207,7 +207,7 @@ def _read(
             samples = ([], [], [])
             todo.pop(0)
     if todo:
-        raise MediaError(f"'{path}' ends before frame {todo[0].stop}, which it announced")
+        raise MediaError(f"'{path}' ends before frame {todo[0].stop}, which it announced; remux it with ffmpeg first")
 
 
 def _describe(

@@ -264,7 +264,7 @@ def draw(figure: Figure, here: Sequence[float | NotComputed]) -> None:
     left.set_yticks(at, [f"{what}\n{unit}" for what, unit in STAGES], fontsize=8)
     left.invert_yaxis()
     left.set(xscale="log", xlabel="seconds")
-    left.legend(fontsize=8)
+    left.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2)
     names, home = list(GPUS), GPUS["RTX 4090"]
     at = np.arange(len(names))
     right.barh(
@@ -276,7 +276,7 @@ def draw(figure: Figure, here: Sequence[float | NotComputed]) -> None:
     right.set_yticks(at, names, fontsize=8)
     right.invert_yaxis()
     right.set(xscale="log", xlabel="the paper's SKEM, seconds per minute of video")
-    right.legend(fontsize=8)
+    right.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3)
 
 
 if __name__ == "__main__":

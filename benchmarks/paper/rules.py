@@ -110,7 +110,8 @@ def cv_of(row: np.ndarray) -> float:
 def judge_clip(answers: Answers, footage: Footage) -> list[int]:
     """Keyframes under every rule."""
     samples = len(footage.descriptions)
-    return [keyframe_count(footage, keyframes(answers.ask, samples, rule)) for rule in RULES]
+    ahead = getattr(answers.judge, "batch_size", AHEAD)  # a language model pays for every pair judged in vain
+    return [keyframe_count(footage, keyframes(answers.ask, samples, rule, ahead)) for rule in RULES]
 
 
 @study.errors_told()

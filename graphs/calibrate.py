@@ -22,7 +22,7 @@ import numpy as np
 from lgvsc_flow.errors import SettingError
 from lgvsc_flow.graphs.calibration import FORMAT, Calibration, CalibrationError, link_of, semantics_of
 from lgvsc_flow.graphs.lgvsc import Scheme
-from lgvsc_flow.graphs.profiles import check_models, model_digests
+from lgvsc_flow.graphs.profiles import check_captions, check_models, model_digests
 from lgvsc_flow.graphs.remembered import Film, Memory, Sent, send_once
 
 __all__ = ["calibrate"]
@@ -115,6 +115,7 @@ def calibrate(
     _check(scheme, clips, target_cbr)
     scheme.semantics.skem(0.0)
     check_models(scheme.semantics)
+    check_captions(scheme.captions)
     films = []
     for clip in clips:
         show(f"decoding {clip.name}")

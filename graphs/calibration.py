@@ -24,7 +24,7 @@ _YAML = (".yaml", ".yml")
 _OPTIONS = {"profile": "--profile", "describer": "--describer", "judge": "--judge", "strategy": "--strategy"}
 _OPTIONS |= {"focus": "--focus", "sample_fps": "--sample-fps", "search": "--search"}
 _LINK = {"scheme": "--scheme", "channel": "--channel", "esn0_db": "--snr-db", "quality": "--quality"}
-_LINK |= {"weights": "--weights"}
+_LINK |= {"weights": "--weights", "captions": "--captions", "side": "--side"}
 _NUMBER = (int, float)
 _SHAPE: Mapping[str, Any] = {
     "format": str,
@@ -67,6 +67,8 @@ def link_of(scheme: Scheme) -> dict[str, Any]:
         "esn0_db": scheme.esn0_db,
         "quality": scheme.quality,
         "weights": scheme.weights if scheme.weights == "embedded" else Path(scheme.weights).name,
+        "captions": Path(scheme.captions).name,
+        "side": scheme.side,
     }
 
 

@@ -25,13 +25,13 @@ from lgvsc_flow.blocks.metrics import (
     SsimMeter,
     TextCbrLedger,
 )
-from lgvsc_flow.blocks.semantic import Skem
+from lgvsc_flow.blocks.semantic import Skem, TextDecoder
 from lgvsc_flow.blocks.video import VideoFile, VideoInfo, count_frames, probe
 from lgvsc_flow.blocks.world.dsa import WorldModelBlock
 from lgvsc_flow.errors import MediaError
 from lgvsc_flow.graphs.calibration import Calibration
 from lgvsc_flow.graphs.lgvsc import CHANNELS, ChannelBlock, Scheme, lgvsc
-from lgvsc_flow.graphs.profiles import check_models
+from lgvsc_flow.graphs.profiles import check_captions, check_models
 from lgvsc_flow.graphs.report import Shot, html_page, plots, strip
 from lgvsc_flow.graphs.text_only import text_only
 from lgvsc_flow.probe import Probe
@@ -73,6 +73,7 @@ def send(
     (lgvsc if generates else text_only)(scheme, video, announced).check()
     notes = calibration.check(scheme) if calibration else []
     check_models(scheme.semantics, judged=scheme.name != "skim-sfa")
+    check_captions(scheme.captions)
     info = replace(info, num_frames=count_frames(video))
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -118,12 +119,14 @@ def _send(job: _Job, engine: Literal["threads", "inline"], progress: bool) -> di
         "scheme": scheme.name,
         "channel": {"name": scheme.channel, "esn0_db": scheme.esn0_db},
         "seed": scheme.seed,
+        "coding": {"captions": scheme.captions, "side": scheme.side, "keyframes": scheme.weights},
         "semantic": _semantic(graph, scheme, job.calibration),
         "keyframes": [s.start for s in segments],
         "segments": [_segment(s) for s in segments],
         "cbr": _cbr(graph, graph.find(CHANNELS[scheme.channel]), generates),
         "quality": _quality(graph, generates),
         "packets": {"sent": graph.find(PacketMeter).packets, "lost": graph.find(PacketMeter).lost},
+        "captions_lost": dict(graph.find(TextDecoder).losses),
         "concealed": dict(graph.find(WorldModelBlock).concealed) if generates else {},
         "notes": [*job.notes, *([] if generates else [TEXT_NOTE])],
         "blocks": _blocks(run),

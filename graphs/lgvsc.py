@@ -74,6 +74,8 @@ class Scheme:
         segment_length: frames of a SKIM segment.
         quality: rate of the keyframes; an average one takes a CBR of 0.01 * quality, see `NtsccEncoder`.
         weights: the NTSCC model: a safetensors file, or `embedded`.
+        captions: code of the captions: `letters`, or a language model that both ends hold, see `TextEncoder`.
+        side: side information: a motion `score`, or a motion `field` beside it, see `FlowEncoder`.
         seed: the root seed.
         profile: one of `profiles.PROFILES`: who describes and judges.
         describer, judge, strategy, sample_fps: instead of the profile's own, where not None; as in `Skem`.
@@ -87,6 +89,8 @@ class Scheme:
     segment_length: int = 20
     quality: float = 1.5
     weights: str = "embedded"
+    captions: str = "letters"
+    side: str = "score"
     seed: int = 0
     profile: str = "embedded"
     describer: Any = None
@@ -142,9 +146,12 @@ def receive(graph: Graph, mcs: Mcs, received: BoundPort | Block, checked: CrcChe
     graph.connect(received, demodulator, combiner, Deinterleaver(columns=mcs.n), decoder, checked)
 
 
-def sender(graph: Graph, mcs: Mcs, source: Block, cutter: Block, keyframes: NtsccEncoder, info: VideoInfo) -> Sender:
+def sender(
+    graph: Graph, scheme: Scheme, source: Block, cutter: Block, keyframes: NtsccEncoder, info: VideoInfo
+) -> Sender:
     """Wire the sending half, from frames to the burst on the channel, with the ledger of what it costs."""
-    splitter, captions, side = SegmentSplitter(), TextEncoder(), FlowEncoder()
+    mcs = control_mcs(scheme)
+    splitter, captions, side = SegmentSplitter(), TextEncoder(model=scheme.captions), FlowEncoder(kind=scheme.side)
     packets, crc = Packetizer(block_bits=mcs.block_bits), CrcAppend(block_bits=mcs.block_bits)
     modulator, burst = QamModulator(order=mcs.order), TimeMultiplexer(sig_repeats=mcs.sig_repeats)
     graph.connect(source, cutter, splitter)
@@ -188,7 +195,7 @@ def lgvsc(scheme: Scheme, video: Path, info: VideoInfo, out: Path | None = None)
     graph = Graph(f"LGVSC {scheme.name}, {scheme.channel} {scheme.esn0_db:g} dB", seed=scheme.seed)
 
     keyframes = NtsccEncoder(snr_db=scheme.esn0_db, quality=scheme.quality, weights=scheme.weights)
-    sent = sender(graph, mcs, VideoFile(path=str(video)), cutter, keyframes, info)
+    sent = sender(graph, scheme, VideoFile(path=str(video)), cutter, keyframes, info)
 
     bursts, checked, arrived = (
         TimeDemultiplexer(sig_repeats=mcs.sig_repeats),
@@ -198,7 +205,7 @@ def lgvsc(scheme: Scheme, video: Path, info: VideoInfo, out: Path | None = None)
     equalizer, decoder, texts = (
         Equalizer(),
         NtsccDecoder(height=info.height, width=info.width, weights=scheme.weights),
-        TextDecoder(),
+        TextDecoder(model=scheme.captions),
     )
     graph.connect(sent.burst, channel_block(scheme), equalizer, bursts)
     receive(graph, mcs, bursts.digital, checked)

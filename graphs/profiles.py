@@ -10,10 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from lgvsc_flow.blocks.semantic import Skem, Skim
+from lgvsc_flow.blocks.semantic.captions import LETTERS
 from lgvsc_flow.blocks.semantic.psss import FOCI
 from lgvsc_flow.errors import MissingExtraError, ModelError, SettingError
 
-__all__ = ["PROFILES", "Profile", "Semantics", "check_models", "model_digests", "profile_named", "semantics"]
+__all__ = [
+    "PROFILES",
+    "Profile",
+    "Semantics",
+    "check_captions",
+    "check_models",
+    "model_digests",
+    "profile_named",
+    "semantics",
+]
 
 _MODELS = {"embedded": "efficientnet-lite0", "minilm": "all-minilm-l6-v2"}
 PAPER_FPS = 4.6  # frames per second of video that the paper's own figures imply
@@ -164,6 +174,20 @@ def check_models(chosen: Semantics, *, judged: bool = True) -> None:
         raise ModelError(
             f"profile {chosen.profile}: {error}. `lgvsc-flow models` lists what each profile needs and what is here"
         ) from error
+
+
+def check_captions(code: str) -> None:
+    """See that the language model that codes captions is here, where it is one.
+
+    Raises:
+        ModelError: the model or a package is missing; the message says how to get it.
+    """
+    if code == LETTERS:
+        return
+    try:
+        _check_model(code, judge=True)
+    except (ModelError, MissingExtraError) as error:
+        raise ModelError(f"captions coded by {code}: {error}. `lgvsc-flow models` lists what is here") from error
 
 
 def model_digests(chosen: Semantics) -> dict[str, str]:

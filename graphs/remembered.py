@@ -24,7 +24,7 @@ from lgvsc_flow.blocks.semantic.psss import Describer, Description, Judge, s_rel
 from lgvsc_flow.blocks.semantic.scoring import PerFrameScorer, Scorer, content_key
 from lgvsc_flow.blocks.video import VideoFile, VideoInfo, probe
 from lgvsc_flow.errors import MediaError
-from lgvsc_flow.graphs.lgvsc import Scheme, control_mcs, sender
+from lgvsc_flow.graphs.lgvsc import Scheme, sender
 from lgvsc_flow.items import Frame, Keyframe, Payload
 
 __all__ = ["Film", "Memory", "Sent", "send_once"]
@@ -268,11 +268,11 @@ def send_once(scheme: Scheme, film: Film, threshold: float, memory: Memory) -> S
         FlowError: what a real run would fail with.
     """
     graph = Graph(f"calibration with {film.path.name}", seed=scheme.seed)
-    cutter, mcs = _Skem(threshold=threshold, **scheme.semantics.settings), control_mcs(scheme)
+    cutter = _Skem(threshold=threshold, **scheme.semantics.settings)
     coder = _Keyframes(snr_db=scheme.esn0_db, quality=scheme.quality, weights=scheme.weights)
     cutter._memory = coder._memory = memory  # type: ignore[assignment]
     cutter.name, coder.name = "Skem", "NtsccEncoder"
-    sent = sender(graph, mcs, Replay(film=film), cutter, coder, film.info)
+    sent = sender(graph, scheme, Replay(film=film), cutter, coder, film.info)
     log = SegmentLog()
     graph.connect(cutter, log)
     memory.asked.clear()

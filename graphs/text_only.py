@@ -20,7 +20,11 @@ def text_only(scheme: Scheme, video: Path, info: VideoInfo) -> Graph:
     """The link from a video file to the received captions, with its meters. Arguments as in `lgvsc`."""
     mcs = control_mcs(scheme)
     graph = Graph(f"Text-Only, {scheme.channel} {scheme.esn0_db:g} dB", seed=scheme.seed)
-    skem, splitter, captions = scheme.semantics.skem(scheme.threshold), SegmentSplitter(), TextEncoder()
+    skem, splitter, captions = (
+        scheme.semantics.skem(scheme.threshold),
+        SegmentSplitter(),
+        TextEncoder(model=scheme.captions),
+    )
     packets, crc, modulator = (
         Packetizer(block_bits=mcs.block_bits),
         CrcAppend(block_bits=mcs.block_bits),
@@ -40,7 +44,7 @@ def text_only(scheme: Scheme, video: Path, info: VideoInfo) -> Graph:
     graph.connect(modulator, channel_block(scheme), equalizer)
     receive(graph, mcs, equalizer, checked)
     graph.connect(checked, arrived)
-    graph.connect(arrived.captions, TextDecoder(), Probe(name="received captions", keep=None))
+    graph.connect(arrived.captions, TextDecoder(model=scheme.captions), Probe(name="received captions", keep=None))
 
     ledger = TextCbrLedger(height=info.height, width=info.width, num_frames=info.num_frames)
     lost = PacketMeter(block_bits=mcs.block_bits)

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from lgvsc_flow import cli_common as common
-from lgvsc_flow.cli_common import ChannelName, SearchName
+from lgvsc_flow.cli_common import ChannelName, SearchName, SideName
 from lgvsc_flow.errors import FlowError
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ def calibrate(
     snr_db: common.SnrOption = 10.0,
     quality: common.QualityOption = 1.5,
     weights: common.WeightsOption = "embedded",
+    captions: common.CaptionsOption = "letters",
+    side: common.SideOption = SideName.SCORE,
     profile: common.ProfileOption = "embedded",
     describer: common.DescriberOption = None,
     judge: common.JudgeOption = None,

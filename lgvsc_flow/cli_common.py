@@ -18,6 +18,7 @@ __all__ = [
     "EngineName",
     "EngineOption",
     "SearchName",
+    "SideName",
     "StrategyName",
     "console",
     "make_room",
@@ -42,6 +43,13 @@ class EngineName(StrEnum):
 
     THREADS = "threads"
     INLINE = "inline"
+
+
+class SideName(StrEnum):
+    """The kinds of side information."""
+
+    SCORE = "score"
+    FIELD = "field"
 
 
 class StrategyName(StrEnum):
@@ -80,6 +88,21 @@ QualityOption = Annotated[
 ]
 WeightsOption = Annotated[
     str, typer.Option("--weights", help="NTSCC model: a safetensors file, or embedded", rich_help_panel=_LINK)
+]
+CaptionsOption = Annotated[
+    str,
+    typer.Option(
+        "--captions",
+        metavar="<name>",
+        help="code of the captions: letters, or a language model that both ends hold, by name or folder",
+        rich_help_panel=_LINK,
+    ),
+]
+SideOption = Annotated[
+    SideName,
+    typer.Option(
+        "--side", help="side information: a motion score, or a coarse motion field too", rich_help_panel=_LINK
+    ),
 ]
 
 ProfileOption = Annotated[

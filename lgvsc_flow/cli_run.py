@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lgvsc_flow import cli_common as common
-from lgvsc_flow.cli_common import ChannelName, EngineName, SearchName
+from lgvsc_flow.cli_common import ChannelName, EngineName, SearchName, SideName
 from lgvsc_flow.errors import FlowError
 
 if TYPE_CHECKING:
@@ -70,6 +70,8 @@ def run(
     snr_db: common.SnrOption = 10.0,
     quality: common.QualityOption = 1.5,
     weights: common.WeightsOption = "embedded",
+    captions: common.CaptionsOption = "letters",
+    side: common.SideOption = SideName.SCORE,
     profile: common.ProfileOption = "embedded",
     describer: common.DescriberOption = None,
     judge: common.JudgeOption = None,
@@ -96,6 +98,8 @@ def demo(
     snr_db: common.SnrOption = 10.0,
     quality: common.QualityOption = 1.5,
     weights: common.WeightsOption = "embedded",
+    captions: common.CaptionsOption = "letters",
+    side: common.SideOption = SideName.SCORE,
     profile: common.ProfileOption = "embedded",
     describer: common.DescriberOption = None,
     judge: common.JudgeOption = None,

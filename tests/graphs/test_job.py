@@ -249,3 +249,12 @@ def test_bad_arguments(video, tmp_path, monkeypatch, capsys):
         code, text = command(monkeypatch, capsys, "run", video, "--out", tmp_path / "out", *words)
         assert code == 2, words
         assert "Traceback" not in text
+
+
+def test_motion_fields_cross_the_link(video, tmp_path):
+    score, field = (send(Scheme(side=side), video, tmp_path / side) for side in ("score", "field"))
+    assert field["coding"] == {"captions": "letters", "side": "field", "keyframes": "embedded"}
+    assert field["captions_lost"] == {}
+    assert field["keyframes"] == score["keyframes"]
+    sizes = [d["cbr"]["parts"]["side information"]["bytes"] for d in (score, field)]
+    assert sizes[0] < sizes[1] < sizes[0] + 100

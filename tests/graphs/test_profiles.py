@@ -6,7 +6,7 @@ from lgvsc_flow.blocks.semantic import Skem, Skim
 from lgvsc_flow.errors import ModelError, SettingError
 from lgvsc_flow.graphs import job
 from lgvsc_flow.graphs.lgvsc import Scheme
-from lgvsc_flow.graphs.profiles import PROFILES, check_models, model_digests, semantics
+from lgvsc_flow.graphs.profiles import PROFILES, check_captions, check_models, model_digests, semantics
 from lgvsc_flow.models import MODELS
 
 JOINT = ("internvl3", "qwen3-vl", "smolvlm")
@@ -103,6 +103,17 @@ def test_a_missing_package_is_told_in_one_line(monkeypatch):
         "lists what each profile needs and what is here"
     )
     check_models(semantics("smollm2"), judged=False)
+
+
+def test_a_missing_code_of_captions_is_told_in_one_line(monkeypatch, tmp_path):
+    monkeypatch.setenv("LGVSC_FLOW_MODELS", str(tmp_path))
+    with pytest.raises(ModelError) as caught:
+        check_captions("qwen2.5-0.5b")
+    message = str(caught.value)
+    assert message.startswith("captions coded by qwen2.5-0.5b: model qwen2.5-0.5b")
+    assert message.endswith("`lgvsc-flow models` lists what is here")
+    assert "\n" not in message
+    check_captions("letters")
 
 
 def test_nothing_is_read_before_that(monkeypatch, tmp_path):

@@ -224,6 +224,7 @@ def draw(figure: Figure, counts: np.ndarray, pairs: np.ndarray) -> None:
     for row, name, style in zip(counts, ("S_rel > 0.35", "P(no) > 0.4"), ("tab:blue", "tab:orange"), strict=False):
         left.hist(row, bins=bins, alpha=0.6, color=style, label=f"{name}: CV {statistics(row)['cv']:.2f}")
     left.set(xlabel="keyframes in a clip", ylabel="clips")
+    left.xaxis.get_major_locator().set_params(integer=True)
     left.legend()
     right.plot(pairs[:, 0], pairs[:, 1], ".", markersize=2, color="grey", label=f"{len(pairs)} pairs judged")
     line = np.array([0.0, 0.5])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +79,7 @@ class Scheme:
         seed: the root seed.
         profile: one of `profiles.PROFILES`: who describes and judges.
         describer, judge, strategy, sample_fps: instead of the profile's own, where not None; as in `Skem`.
-        focus, search, device, dtype: as in `Skem`.
+        focus, search, device, dtype, floor, quantisation, batch_size: as in `Skem`.
     """
 
     name: str = "skem-dsa"
@@ -101,6 +101,9 @@ class Scheme:
     search: str = "exact"
     device: str = "auto"
     dtype: str = "auto"
+    floor: float | None = None
+    quantisation: str | None = None
+    batch_size: int = 1
 
     @property
     def semantics(self) -> Semantics:
@@ -109,7 +112,7 @@ class Scheme:
         Raises:
             SettingError: there is no such profile.
         """
-        own = ("describer", "judge", "strategy", "sample_fps", "focus", "search", "device", "dtype")
+        own = [f.name for f in fields(Semantics) if f.name != "profile"]
         return semantics(self.profile, **{name: getattr(self, name) for name in own})
 
 

@@ -13,6 +13,7 @@ from lgvsc_flow.blocks.semantic import Skem, Skim
 from lgvsc_flow.blocks.semantic.captions import LETTERS
 from lgvsc_flow.blocks.semantic.psss import FOCI
 from lgvsc_flow.errors import MissingExtraError, ModelError, SettingError
+from lgvsc_flow.model_catalogue import CATALOGUE
 
 __all__ = [
     "PROFILES",
@@ -26,6 +27,7 @@ __all__ = [
 ]
 
 _MODELS = {"embedded": "efficientnet-lite0", "minilm": "all-minilm-l6-v2"}
+_WEIGHTS = (".safetensors", ".gguf")
 PAPER_FPS = 4.6  # frames per second of video that the paper's own figures imply
 
 
@@ -85,6 +87,9 @@ class Semantics:
     search: str = "exact"
     device: str = "auto"
     dtype: str = "auto"
+    floor: float | None = None
+    quantisation: str | None = None
+    batch_size: int = 1
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -102,10 +107,13 @@ class Semantics:
     def skim(self, segment_length: int) -> Skim:
         """The block that cuts at a fixed interval: of all the settings it has only the describer."""
         describer = self.describer
-        if isinstance(describer, str) and (self.device, self.dtype) != ("auto", "auto"):
+        own = (self.device, self.dtype, self.quantisation, self.batch_size)
+        if isinstance(describer, str) and own != ("auto", "auto", None, 1):
             from lgvsc_flow.blocks.semantic.choices import make_describer
 
-            describer = make_describer(describer, self.device, self.dtype)
+            describer = make_describer(
+                describer, self.device, self.dtype, quantisation=self.quantisation, batch_size=self.batch_size
+            )
         return Skim(segment_length=segment_length, describer=describer)
 
     def as_dict(self) -> dict[str, Any]:
@@ -122,7 +130,7 @@ def profile_named(name: str) -> Profile:
     if not isinstance(name, str) or name not in PROFILES:
         close = get_close_matches(str(name), PROFILES, 1)
         hint = f"did you mean {close[0]}? " if close else ""
-        raise SettingError(f"no profile is called {name!r}; {hint}There are {', '.join(PROFILES)}")
+        raise SettingError(f"no profile is called {name!r}; {hint}there are {', '.join(PROFILES)}")
     return PROFILES[name]
 
 
@@ -184,6 +192,13 @@ def check_captions(code: str) -> None:
     """
     if code == LETTERS:
         return
+    known = CATALOGUE.get(code)
+    if known is not None and known.kind != "text":
+        texts = ", ".join(sorted(m.name for m in CATALOGUE.values() if m.kind == "text"))
+        raise ModelError(
+            f"captions are coded by {LETTERS} or a language model: {texts}, a folder, or hub:owner/name@commit; "
+            f"{code} is no such model"
+        )
     try:
         _check_model(code, judge=True)
     except (ModelError, MissingExtraError) as error:
@@ -201,12 +216,25 @@ def model_digests(chosen: Semantics) -> dict[str, str]:
         model = MODELS.get(_MODELS.get(name, name))
         if model is not None and model.files:
             found |= {f"{model.name}/{file.name}": file.sha256 for file in model.files}
-        elif model is not None:
-            found[model.name] = f"{model.repository}@{model.revision}"
+        elif name.startswith("hub:"):
+            found[name] = name
         else:
-            files = sorted(p for p in Path(name).expanduser().glob("*") if p.suffix in (".safetensors", ".gguf"))
+            folder = _folder_of(name)
+            if folder is None and model is not None:
+                found[model.name] = f"{model.repository}@{model.revision}"
+                continue
+            place = folder or Path(name).expanduser()
+            files = [place] if place.is_file() else sorted(p for p in place.glob("*") if p.suffix in _WEIGHTS)
             found |= {f"{Path(name).name}/{file.name}": sha256_of(file) for file in files}
     return found
+
+
+def _folder_of(name: str) -> Path | None:
+    """The user's own folder of a model of that name, which goes before the hub's."""
+    from lgvsc_flow.models import models_folder
+
+    base = models_folder()
+    return base / name if base is not None and (base / name).exists() else None
 
 
 def _check_model(name: str, judge: bool) -> None:

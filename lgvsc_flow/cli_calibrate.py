@@ -50,6 +50,9 @@ def calibrate(
     search: common.SearchOption = SearchName.EXACT,
     device: common.DeviceOption = "auto",
     dtype: common.DtypeOption = "auto",
+    floor: common.FloorOption = None,
+    quantisation: common.QuantisationOption = None,
+    batch_size: common.BatchOption = 1,
 ) -> None:
     """Find the threshold of SKEM that meets a channel bandwidth ratio; write it with its evidence.
 

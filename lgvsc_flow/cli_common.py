@@ -52,6 +52,13 @@ class SideName(StrEnum):
     FIELD = "field"
 
 
+class QuantisationName(StrEnum):
+    """Integers for weights, by bitsandbytes."""
+
+    INT8 = "int8"
+    INT4 = "int4"
+
+
 class StrategyName(StrEnum):
     """How frames are described."""
 
@@ -174,13 +181,40 @@ SearchOption = Annotated[
 DeviceOption = Annotated[
     str,
     typer.Option(
-        "--device", metavar="<name>", help="torch device of the models: auto, cpu, cuda", rich_help_panel=_MEANING
+        "--device",
+        metavar="<name>",
+        help="torch device of the models: auto, cpu, cuda, cuda:1",
+        rich_help_panel=_MEANING,
     ),
 ]
 DtypeOption = Annotated[
     str,
     typer.Option(
-        "--dtype", metavar="<name>", help="their number type: auto, float32, bfloat16", rich_help_panel=_MEANING
+        "--dtype",
+        metavar="<name>",
+        help="their number type: auto, float32, bfloat16, float16",
+        rich_help_panel=_MEANING,
+    ),
+]
+
+FloorOption = Annotated[
+    float | None,
+    typer.Option(
+        "--floor",
+        min=0,
+        max=1,
+        help="least P(yes) + P(no) of a language model's answer; its own, mostly 0.5, where not given",
+        rich_help_panel=_MEANING,
+    ),
+]
+QuantisationOption = Annotated[
+    QuantisationName | None,
+    typer.Option("--quantisation", help="of language models; needs the extra quantised", rich_help_panel=_MEANING),
+]
+BatchOption = Annotated[
+    int,
+    typer.Option(
+        "--batch-size", min=1, help="frames or pairs that a language model takes at once", rich_help_panel=_MEANING
     ),
 ]
 

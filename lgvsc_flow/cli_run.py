@@ -83,6 +83,9 @@ def run(
     segment_length: LengthOption = 20,
     device: common.DeviceOption = "auto",
     dtype: common.DtypeOption = "auto",
+    floor: common.FloorOption = None,
+    quantisation: common.QuantisationOption = None,
+    batch_size: common.BatchOption = 1,
     seed: common.SeedOption = 0,
     engine: common.EngineOption = EngineName.THREADS,
 ) -> None:
@@ -111,6 +114,9 @@ def demo(
     segment_length: LengthOption = 20,
     device: common.DeviceOption = "auto",
     dtype: common.DtypeOption = "auto",
+    floor: common.FloorOption = None,
+    quantisation: common.QuantisationOption = None,
+    batch_size: common.BatchOption = 1,
     seed: common.SeedOption = 0,
     engine: common.EngineOption = EngineName.THREADS,
 ) -> None:

@@ -60,7 +60,8 @@ def _hub(name: str, kind: str, repository: str, revision: str, parameters: float
     return Model(
         name,
         purpose,
-        "Apache-2.0",
+        # The hub lists the conversions of InternVL3 under Qwen's licence, their originals under Apache-2.0.
+        "Qwen" if "InternVL3" in repository else "Apache-2.0",
         extra="vlm" if kind == "image-text" else "llm",
         kind=kind,
         repository=repository,

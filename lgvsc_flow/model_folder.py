@@ -24,10 +24,7 @@ FOREIGN = {".h5", ".msgpack", ".onnx", ".tflite"}
 INDEX = "model.safetensors.index.json"
 MAX_JSON_BYTES = 64 * 2**20  # a tokenizer.json of a large vocabulary has some 20 MB
 MAX_HEADER_BYTES = 100_000_000  # the format's own limit
-ITEM_BITS = {
-    "F64": 64, "I64": 64, "U64": 64, "F32": 32, "I32": 32, "U32": 32, "BF16": 16, "F16": 16, "I16": 16, "U16": 16,
-    "F8_E4M3": 8, "F8_E5M2": 8, "F8_E8M0": 8, "I8": 8, "U8": 8, "BOOL": 8, "F4": 4,
-}  # fmt: skip
+MAX_DIMENSIONS = 16
 
 
 def check_folder(folder: Path, what: str) -> None:
@@ -72,7 +69,7 @@ def weight_files(folder: Path, what: str) -> list[Path]:
         raise ModelError(f"{what}: {_why_no_weights(folder)}")
     shards = read_json(folder / INDEX, what).get("weight_map")
     names = sorted({str(v) for v in shards.values()}) if isinstance(shards, dict) else []
-    bad = [n for n in names if Path(n).name != n or not n.endswith(".safetensors")]
+    bad = [n for n in names if Path(n).name != n or not n.endswith(".safetensors") or not n.isascii() or len(n) > 255]
     if not names or bad:
         raise ModelError(f"{what}: {folder / INDEX} names no safetensors files of that folder; get the file again")
     missing = [n for n in names if not (folder / n).is_file()]
@@ -103,15 +100,27 @@ def safetensors_header(path: Path, what: str) -> dict[str, Any]:
         raise ModelError(damaged % "its header is no JSON") from None
     tensors = {k: v for k, v in header.items() if k != "__metadata__"} if isinstance(header, dict) else {}
     try:
-        end = max((int(t["data_offsets"][1]) for t in tensors.values()), default=0)
-        elements = [math.prod(int(n) for n in t["shape"]) for t in tensors.values()]
+        end = max((_whole(t["data_offsets"][1]) for t in tensors.values()), default=0)
+        shapes = [[_whole(n) for n in _listed(t["shape"])] for t in tensors.values()]
     except (TypeError, KeyError, IndexError, ValueError):
         raise ModelError(damaged % "its header names no tensors") from None
-    if not tensors or min(elements) < 0:
+    if not tensors or max(map(len, shapes)) > MAX_DIMENSIONS:
         raise ModelError(damaged % "its header names no tensors")
     if size != 8 + length + end:
         raise ModelError(damaged % f"it has {size} bytes, its header says {8 + length + end}")
     return tensors
+
+
+def _whole(number: object) -> int:
+    if type(number) is not int or not 0 <= number < 1 << 48:
+        raise ValueError
+    return number
+
+
+def _listed(shape: object) -> list[Any]:
+    if not isinstance(shape, list):
+        raise ValueError
+    return shape
 
 
 def count_parameters(folder: Path, what: str) -> int:
@@ -168,7 +177,7 @@ def _is_native(model_type: object) -> bool:
 
     import_extra("transformers", "a language model", "llm", "transformers")
     known: Any = importlib.import_module("transformers.models.auto.configuration_auto")
-    return model_type in known.CONFIG_MAPPING_NAMES
+    return isinstance(model_type, str) and model_type in known.CONFIG_MAPPING_NAMES
 
 
 def _sections(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -222,6 +222,11 @@ def _told(what: str, hint: str = "") -> Iterator[None]:
             raise ModelError(
                 f"{what} needs code of its own, which is never run; take a model whose classes transformers has"
             ) from error
+        if "Unrecognized configuration class" in text:
+            raise ModelError(
+                f"{what} is a model of another kind than is wanted here; a vision-language model describes frames and "
+                "judges its own words (judge='same'), a causal language model judges texts and codes captions"
+            ) from error
         if isinstance(error, ImportError):
             raise ModelError(f"{what} needs a package that is not installed: {text[:300]}{hint}") from error
         raise ModelError(f"{what} cannot be loaded: {text[:400]} ({type(error).__name__}){hint}") from error

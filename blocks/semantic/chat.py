@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -96,7 +97,8 @@ def tidy(text: str) -> str:
 
 def _added(tokenizer: Any) -> set[str]:
     added = getattr(tokenizer, "added_tokens_decoder", {})
-    return {str(t) for t in added.values() if getattr(t, "special", True)}
+    # Some control tokens, as <think> and <tool_call>, are not marked as special.
+    return {str(t) for t in added.values() if getattr(t, "special", True) or re.fullmatch(r"<[^<> ]+>", str(t))}
 
 
 def _variables(template: str | None) -> set[str]:

@@ -10,6 +10,7 @@ from lgvsc_flow.blocks.semantic.psss import Describer, FunctionJudge, Judge
 from lgvsc_flow.blocks.semantic.scoring import PerFrameScorer, Scorer
 from lgvsc_flow.errors import SettingError
 from lgvsc_flow.model_catalogue import CATALOGUE
+from lgvsc_flow.models import models_folder
 
 __all__ = ["JudgeChoice", "make_describer", "make_judge", "make_scorer"]
 
@@ -21,8 +22,17 @@ _FLOORS = {"smollm2-135m": 0.25}
 _ELSEWHERE = "the path of a model's folder, hub:owner/name@commit"
 
 
-def make_describer(choice: str | Describer, device: str = "auto", dtype: str = "auto") -> Describer:
+def make_describer(
+    choice: str | Describer,
+    device: str = "auto",
+    dtype: str = "auto",
+    *,
+    quantisation: str | None = None,
+    batch_size: int = 1,
+) -> Describer:
     """A describer by its name, `embedded` or a vision-language model's, or the given one.
+
+    `quantisation` and `batch_size` are a vision-language model's.
 
     Raises:
         SettingError: no describer has that name, or the object lacks a method.
@@ -38,18 +48,27 @@ def make_describer(choice: str | Describer, device: str = "auto", dtype: str = "
     if _is_model(choice, "image-text"):
         from lgvsc_flow.blocks.semantic.vlm import VlmDescriber
 
-        return VlmDescriber(choice, device=device, dtype=dtype)
+        return VlmDescriber(choice, device=device, dtype=dtype, quantisation=quantisation, batch_size=batch_size)
     raise SettingError(
         f"describer is 'embedded', {_names('image-text')}, {_ELSEWHERE}, or an object with load and describe; "
         f"got {choice!r}"
     )
 
 
-def make_judge(choice: JudgeChoice, device: str = "auto", dtype: str = "auto", floor: float | None = None) -> Judge:
+def make_judge(
+    choice: JudgeChoice,
+    device: str = "auto",
+    dtype: str = "auto",
+    floor: float | None = None,
+    *,
+    quantisation: str | None = None,
+    batch_size: int = 1,
+) -> Judge:
     """A judge by its name, `embedded`, `minilm` or a language model's; a function of two texts and a focus; or the
     given one.
 
     `floor` is the least P(yes) + P(no) of a language model chosen by name; None leaves it at the model's own.
+    `quantisation` and `batch_size` are that model's.
 
     Raises:
         SettingError: no judge has that name, or the object lacks a method.
@@ -72,7 +91,7 @@ def make_judge(choice: JudgeChoice, device: str = "auto", dtype: str = "auto", f
         from lgvsc_flow.blocks.semantic.llm import LlmJudge
 
         own = _FLOORS.get(choice, 0.5) if floor is None else floor
-        return LlmJudge(choice, device=device, dtype=dtype, floor=own)
+        return LlmJudge(choice, device=device, dtype=dtype, floor=own, quantisation=quantisation, batch_size=batch_size)
     raise SettingError(
         f"judge is 'embedded', 'minilm', 'same' (the describer's own model), {_names('text')}, {_ELSEWHERE}, a "
         f"function of two texts and a focus, or an object with load and judge; got {choice!r}"
@@ -89,6 +108,8 @@ def make_scorer(
     device: str = "auto",
     dtype: str = "auto",
     floor: float | None = None,
+    quantisation: str | None = None,
+    batch_size: int = 1,
     remember: int = 4096,
 ) -> Scorer:
     """What SKEM asks, of the strategy `per-frame` or `joint`.
@@ -102,12 +123,15 @@ def make_scorer(
         device: torch device of models that are chosen by name.
         dtype: number type of these.
         floor: least P(yes) + P(no) of these; None leaves it at the model's own.
+        quantisation: int8 or int4 for language models that are chosen by name.
+        batch_size: frames or pairs per pass of these.
         remember: descriptions kept.
 
     Raises:
         SettingError: a name is unknown, or the choices do not go together.
     """
-    describes: Any = make_describer(describer, device, dtype)
+    size: dict[str, Any] = {"quantisation": quantisation, "batch_size": batch_size}
+    describes: Any = make_describer(describer, device, dtype, **size)
     sees = hasattr(describes, "speaker")  # a vision-language model, which can be asked, too
     same = isinstance(judge, str) and judge == "same"
     if (same or strategy == "joint") and not sees:
@@ -116,7 +140,7 @@ def make_scorer(
             f"describer is {describer!r}, and {what} needs a vision-language model: {_names('image-text')}, "
             f"{_ELSEWHERE}"
         )
-    judges = None if same else make_judge(judge, device, dtype, floor)
+    judges = None if same else make_judge(judge, device, dtype, floor, **size)
     if judges is not None:
         _check_pair(describes, judges, focus, sees)
     if strategy == "joint":
@@ -127,7 +151,7 @@ def make_scorer(
     if judges is None:
         from lgvsc_flow.blocks.semantic.llm import LlmJudge
 
-        judges = LlmJudge(describes, floor=0.5 if floor is None else floor)
+        judges = LlmJudge(describes, floor=0.5 if floor is None else floor, batch_size=batch_size)
     return PerFrameScorer(describes, judges, focus, skip_failed, remember)
 
 
@@ -149,7 +173,8 @@ def _check_pair(describer: Describer, judge: Judge, focus: str, sees: bool) -> N
 def _is_model(name: str, kind: str) -> bool:
     if name in CATALOGUE:
         return CATALOGUE[name].kind == kind
-    return name.startswith("hub:") or Path(name).expanduser().exists()
+    base = models_folder()
+    return name.startswith("hub:") or Path(name).expanduser().exists() or (base is not None and (base / name).exists())
 
 
 def _names(kind: str) -> str:

@@ -118,7 +118,22 @@ class JointScorer:
         known = [t for t in (self._texts.get(content_key(f), "") for f in frames) if t]
         if known:
             return known[len(known) // 2]
-        return self._alone(frames[0]).text if frames else ""
+        if not frames:
+            return ""
+        first = content_key(frames[0])
+        if first not in self._texts:
+            (found,) = one_by_one(
+                lambda some: [self._alone(f) for f in some],
+                [frames[0]],
+                lambda f: f"the description of frame {place(f)}",
+                skip=self.skip_failed,
+            )
+            if isinstance(found, str):  # why it failed
+                self._failed += 1
+                self._texts[first] = ""
+                return ""
+            return found.text
+        return self._texts[first]
 
     def forget(self, before: int) -> None:
         """Keep the last `remember` pairs and texts."""

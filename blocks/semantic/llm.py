@@ -145,12 +145,13 @@ class LlmJudge:
         language, _ = self._loaded()
         if not self.reuse_prefix:
             return language.read_prefix(prefix)
-        if prefix not in self._prefixes:
+        context = self._prefixes.pop(prefix, None)
+        if context is None:
             while len(self._prefixes) >= _PREFIXES:
-                self._prefixes.popitem(last=False)
-            self._prefixes[prefix] = language.read_prefix(prefix)
-        self._prefixes.move_to_end(prefix)
-        return self._prefixes[prefix]
+                self._prefixes.pop(next(iter(self._prefixes), ()), None)
+            context = language.read_prefix(prefix)
+        self._prefixes[prefix] = context
+        return context
 
     def _ids(self, prompt: str) -> list[int]:
         _, chat = self._loaded()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -64,6 +65,9 @@ class SkemCounts:
         return asdict(self)
 
 
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+
+
 class Skem(Block):
     """Cut a video into semantic segments: a new one starts where a frame no longer says what its keyframe says.
 
@@ -97,7 +101,9 @@ class Skem(Block):
     coarse_step: int = setting(4, ge=1, unit="samples", doc="coarse-to-fine: the coarse step")
     on_describe_error: str = setting("stop", choices=("stop", "skip"), doc="a frame that cannot be described")
     device: str = setting("auto", doc="torch device of models that are chosen by name")
-    dtype: str = setting("auto", doc="number type of models that are chosen by name")
+    dtype: str = setting("auto", choices=DTYPES, doc="number type of models that are chosen by name")
+    quantisation: str | None = setting(None, choices=(None, "int8", "int4"), doc="of language models chosen by name")
+    batch_size: int = setting(1, ge=1, doc="frames or pairs that language models chosen by name take at once")
     floor: float | None = setting(None, ge=0, le=1, doc="least P(yes) + P(no) of a model chosen by name; None: its own")
     frames_ahead: int = setting(16, ge=1, unit="samples", doc="samples described together, and judged ahead at most")
     max_segment_length: int = setting(250, ge=1, unit="frames", doc="a longer segment is split")
@@ -110,6 +116,8 @@ class Skem(Block):
             )
         if not self.focus.strip():
             raise SettingError("Skem.focus is empty; name general, main_object or background, or say what matters")
+        if not re.fullmatch(r"auto|cpu|mps|xpu|cuda(:\d+)?", self.device):
+            raise SettingError(f"Skem.device is auto, cpu, cuda, cuda:1 ..., mps or xpu; got {self.device!r}")
         try:
             self._new_scorer()
         except SettingError as error:
@@ -128,6 +136,7 @@ class Skem(Block):
             refine_cuts=self.refine_cuts,
             skip_failed=skip,
         )
+        self._gate_scorer: PerFrameScorer | None = None
         self._gate = self._new_gate()
         self._queue: list[Entry] = []
         self._seen: dict[bytes, None] = {}
@@ -161,7 +170,7 @@ class Skem(Block):
 
     @property
     def counts(self) -> SkemCounts:
-        """What was done since the start; all zero before."""
+        """What was done since the start; all zero before. The models' own counters run over their lives."""
         if not hasattr(self, "_loop"):
             return SkemCounts()
         loop, models = self._loop, self.scorer.counts
@@ -190,6 +199,8 @@ class Skem(Block):
             device=self.device,
             dtype=self.dtype,
             floor=self.floor,
+            quantisation=self.quantisation,
+            batch_size=self.batch_size,
             remember=max(_REMEMBERED, 4 * self.max_segment_length),
         )
 
@@ -215,6 +226,7 @@ class Skem(Block):
             # Its own small network, so that the large model need not look at every sample.
             scorer = PerFrameScorer(EmbeddedDescriber(), skip_failed=True)
             scorer.load()
+            self._gate_scorer = scorer
         return FeatureGate(scorer.embeddings, self.feature_gate)
 
     def _is_sample(self, frame: Frame) -> bool:
@@ -222,7 +234,7 @@ class Skem(Block):
             return self._count % self.sample_every == 0
         # Some files have a few times out of order; those frames are no samples.
         self._stale = 0 if frame.time_s > self._time else self._stale + 1
-        if not math.isfinite(frame.time_s) or self._stale >= _STALE:
+        if not math.isfinite(frame.time_s * self.sample_fps) or self._stale >= _STALE:
             raise MediaError(
                 f"frame {frame.index} has the time {frame.time_s} s; {self._time} s was reached {self._stale} frames "
                 "before it: sample_fps needs times that go up; sample by count, with sample_every"
@@ -259,6 +271,8 @@ class Skem(Block):
             del self._seen[key]
 
     def _caption(self, frames: Sequence[Frame], cut_at: int | None) -> str:
+        if self._gate_scorer is not None:
+            self._gate_scorer.forget(frames[-1].index + 1)
         text = self.scorer.text(frames)
         if not text:
             self.scorer.prepare(frames[:1])

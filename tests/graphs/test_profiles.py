@@ -48,6 +48,9 @@ def test_what_is_named_replaces_the_profiles_own():
         "search": "gallop",
         "device": "auto",
         "dtype": "auto",
+        "floor": None,
+        "quantisation": None,
+        "batch_size": 1,
     }
 
 
@@ -63,9 +66,9 @@ def test_objects_are_called_by_their_names():
     [
         (
             {"profile": "internvl"},
-            "no profile is called 'internvl'; did you mean internvl3? There are embedded, minilm,",
+            "no profile is called 'internvl'; did you mean internvl3? there are embedded, minilm,",
         ),
-        ({"profile": "x"}, "no profile is called 'x'; There are embedded"),
+        ({"profile": "x"}, "no profile is called 'x'; there are embedded"),
         (
             {"focus": "backgruond"},
             "no focus is called 'backgruond'; did you mean background? Your own takes a few words",
@@ -107,6 +110,9 @@ def test_a_missing_package_is_told_in_one_line(monkeypatch):
 
 def test_a_missing_code_of_captions_is_told_in_one_line(monkeypatch, tmp_path):
     monkeypatch.setenv("LGVSC_FLOW_MODELS", str(tmp_path))
+    with pytest.raises(ModelError) as caught:
+        check_captions("internvl3-1b")
+    assert str(caught.value).endswith("or hub:owner/name@commit; internvl3-1b is no such model")
     with pytest.raises(ModelError) as caught:
         check_captions("qwen2.5-0.5b")
     message = str(caught.value)
@@ -159,8 +165,18 @@ def test_the_digests_of_the_models():
         "all-minilm-l6-v2/model.safetensors",
         "all-minilm-l6-v2/tokenizer.json",
     ]
+    pinned = f"{MODELS['internvl3-1b'].repository}@{MODELS['internvl3-1b'].revision}"
+    assert model_digests(semantics("internvl3")) == {"internvl3-1b": pinned}
+    assert model_digests(semantics(describer="hub:a/b@" + "0" * 40))["hub:a/b@" + "0" * 40] == "hub:a/b@" + "0" * 40
+
+
+def test_a_folder_of_ones_own_counts_by_its_files(monkeypatch, tmp_path):
+    """A folder of the catalogue's name may hold anything."""
+    (tmp_path / "internvl3-1b").mkdir()
+    (tmp_path / "internvl3-1b" / "model.safetensors").write_bytes(b"weights")
+    monkeypatch.setenv("LGVSC_FLOW_MODELS", str(tmp_path))
     assert model_digests(semantics("internvl3")) == {
-        "internvl3-1b": f"{MODELS['internvl3-1b'].repository}@{MODELS['internvl3-1b'].revision}"
+        "internvl3-1b/model.safetensors": "9a129038d9a00aed0cf6a7ea059ca50a813449061ab87848cf1a13eafdf33b2c"
     }
 
 

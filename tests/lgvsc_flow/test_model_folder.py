@@ -160,3 +160,24 @@ def test_files_that_cannot_be_read(tmp_path):
         read_json(tmp_path / "none.json", "model tiny")
     with pytest.raises(ModelError, match="cannot be read: No such file"):
         safetensors_header(tmp_path / "none.safetensors", "model tiny")
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        {"shape": [1e999], "data_offsets": [0, 4]},
+        {"shape": [1], "data_offsets": [0, 1e999]},
+        {"shape": "12", "data_offsets": [0, 4]},
+        {"shape": [10**400], "data_offsets": [0, 4]},
+        {"shape": [True], "data_offsets": [0, 4]},
+        {"shape": [1] * 17, "data_offsets": [0, 4]},
+        {"shape": [1], "data_offsets": "04"},
+    ],
+    ids=str,
+)
+def test_a_header_with_odd_numbers_is_damage(tmp_path, tensor):
+    header = json.dumps({"w": {"dtype": "F32", **tensor}}).encode()
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(4))
+    with pytest.raises(ModelError, match="is damaged"):
+        safetensors_header(path, "model x")

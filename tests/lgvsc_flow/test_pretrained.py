@@ -92,7 +92,8 @@ def test_weights_of_other_shapes_are_refused(folder):
 
 def test_another_kind_of_model_says_so(folder):
     text = refused(load_pretrained, "AutoModelForImageTextToText", folder)
-    assert text.startswith(f"model {folder} cannot be loaded: ")
+    assert text.startswith(f"model {folder} is a model of another kind than is wanted here; ")
+    assert "judge='same'" in text
 
 
 def test_an_unknown_kind_says_so(folder):

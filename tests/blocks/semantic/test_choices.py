@@ -72,6 +72,9 @@ def test_the_model_that_describes_may_judge():
 
 def test_the_floor_of_an_answer_reaches_the_model():
     assert make_judge("qwen2.5-0.5b").floor == 0.5
+    scorer = make_scorer("internvl3-1b", "qwen2.5-0.5b", "general", quantisation="int8", batch_size=3)
+    for model in (scorer.describer, scorer.judge):
+        assert (model.quantisation, model.batch_size) == ("int8", 3)
     assert make_judge("smollm2-135m").floor == 0.25
     assert make_judge("smollm2-135m", floor=0.6).floor == 0.6
     assert make_scorer("internvl3-1b", "same", "general", "joint", floor=0.3).floor == 0.3

@@ -398,3 +398,18 @@ def test_the_feature_gate_holds_few_frames_too():
         most = max(most, len(alive))
     assert most <= 2 * 20 + LOOKAHEAD + 1
     assert block.counts.gated > 10
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"device": "gpu"}, "Skem.device is auto, cpu, cuda, cuda:1 ..., mps or xpu; got 'gpu'"),
+        ({"dtype": "half"}, "dtype"),
+        ({"quantisation": "int2"}, "quantisation"),
+        ({"batch_size": 0}, "batch_size"),
+    ],
+)
+def test_settings_of_models_are_checked_when_the_block_is_built(settings, message):
+    with pytest.raises(SettingError) as caught:
+        Skem(**settings)
+    assert message in str(caught.value)

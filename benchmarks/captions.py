@@ -106,7 +106,7 @@ def with_model(coder: LanguageCoder, lines: Sequence[str], noise: float) -> tupl
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="+", type=Path)
-    parser.add_argument("--model", help="a language model: name, folder or hub:owner/name@revision")
+    parser.add_argument("--model", help="a language model: name, folder or hub:owner/name@commit")
     parser.add_argument("--noise", type=float, default=0.0, help="standard deviation added to logits at the decoder")
     parser.add_argument("--first", type=int, help="only so many captions of each file")
     arguments = parser.parse_args()

@@ -28,7 +28,7 @@ def open_model(name_or_folder: str | Path, *, folder: str | Path | None = None) 
 
     Looked for in this order: a folder or GGUF file named by its path, `<folder>/<name>`, the installed package that
     ships it, the hub at the entry's revision. Only the hub is ever asked over the network, and only where the entry or
-    `hub:owner/name@revision` says so. A GGUF file is converted once into the cache (LGVSC_FLOW_CACHE).
+    `hub:owner/name@commit` says so. A GGUF file is converted once into the cache (LGVSC_FLOW_CACHE).
 
     Args:
         name_or_folder: a name in the catalogue, a path, or `hub:owner/name@commit`.

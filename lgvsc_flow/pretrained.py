@@ -46,7 +46,7 @@ def load_pretrained(
 
     Args:
         auto_class: an Auto class of transformers, or its name, as in "AutoModelForCausalLM".
-        source: a name in the catalogue, a folder, or hub:owner/name@revision; see `open_model`.
+        source: a name in the catalogue, a folder, or hub:owner/name@commit; see `open_model`.
         device: a torch device; auto takes a CUDA GPU where there is one, else the CPU.
         dtype: float32, bfloat16, float16 or a torch dtype; auto takes bfloat16 on CUDA and float32 elsewhere, and for
             int8 float16, in which bitsandbytes computes it.

@@ -36,7 +36,7 @@ class ClipFeatures:
     """CLIP's image embeddings (Radford et al., 2021) through transformers.
 
     Args:
-        source: a folder in Hugging Face layout, or hub:owner/name@revision; safetensors only.
+        source: a folder in Hugging Face layout, or hub:owner/name@commit; safetensors only.
         device: torch device; auto takes a GPU where there is one.
         batch_size: frames per forward pass.
     """

@@ -25,7 +25,7 @@ _RAW_CHECK_BYTES = 4  # nothing else tells such a text from a damaged one
 _RAW = 255  # first byte of a text as it is
 _LETTERS_FROM = 240  # first byte of letters where there is a language model too
 
-_MODEL_DOC = "letters, or a causal language model: a name, a folder or hub:owner/name@revision; the same at both ends"
+_MODEL_DOC = "letters, or a causal language model: a name, a folder or hub:owner/name@commit; the same at both ends"
 
 
 class TextEncoder(Block):

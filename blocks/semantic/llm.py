@@ -40,7 +40,7 @@ class LlmJudge:
     batches, padding and other matrix shapes change its last bits (docs/language-models.md).
 
     Args:
-        model: a name in the catalogue of models, a folder, `hub:owner/name@revision`, a loaded (model, tokenizer), or a
+        model: a name in the catalogue of models, a folder, `hub:owner/name@commit`, a loaded (model, tokenizer), or a
             VlmDescriber, whose language part then judges.
         device: torch device; `auto` takes an accelerator where there is one.
         dtype: of the weights; `auto` as the checkpoint has them.

@@ -37,7 +37,7 @@ class VlmDescriber:
     larger batches a token whose likelihood nearly ties with another's may differ (docs/language-models.md).
 
     Args:
-        model: a name in the catalogue of models, a folder, `hub:owner/name@revision`, or a loaded (model, processor).
+        model: a name in the catalogue of models, a folder, `hub:owner/name@commit`, or a loaded (model, processor).
         prompt: what to ask of the frame.
         max_new_tokens: a description is cut there.
         batch_size: frames per forward pass; frames of one call share one size.

@@ -14,7 +14,7 @@ from typing import Any
 
 from lgvsc_flow.errors import FlowError, GraphFileError, SettingError
 from lgvsc_flow.graphs.lgvsc import Scheme
-from lgvsc_flow.graphs.profiles import profile_named, semantics
+from lgvsc_flow.graphs.profiles import model_digests, profile_named, semantics
 
 __all__ = ["Calibration", "CalibrationError", "link_of", "semantics_of"]
 
@@ -93,7 +93,7 @@ class Calibration:
         """Whether the threshold means in this run what it meant in its calibration; gives notes on what it costs.
 
         Raises:
-            CalibrationError: the run has another profile, model, focus, strategy, search or sampling.
+            CalibrationError: the run has another profile, model, weights, focus, strategy, search or sampling.
         """
         name = self.source.get("file", "the calibration")
         if scheme.name == "skim-sfa":
@@ -105,6 +105,13 @@ class Calibration:
             raise CalibrationError(
                 f"{name} was calibrated with {differ}, and its threshold means nothing here. Run with "
                 f"{self._options(here)}, or calibrate again with the settings of this run"
+            )
+        now, then = model_digests(scheme.semantics), self.data["models"]
+        odd = sorted(k for k in {*now, *then} if now.get(k) != then.get(k))
+        if then and odd:
+            raise CalibrationError(
+                f"{name} was calibrated with other weights ({odd[0]}), and its threshold means nothing here. Take "
+                "the same model, or calibrate again"
             )
         here, there = link_of(scheme), self.data["link"]
         other = {k: there.get(k) for k in here if here[k] != there.get(k)}
@@ -177,7 +184,10 @@ def _parsed(raw: bytes, path: Path) -> Any:
     except GraphFileError as error:
         raise CalibrationError(f"calibration {path}: {error.problems[0]}") from None
     except (ValueError, RecursionError) as error:
-        raise CalibrationError(f"calibration {path} cannot be read: {' '.join(str(error).split())}") from None
+        why = " ".join(str(error).split()).rstrip(".")
+        raise CalibrationError(
+            f"calibration {path} cannot be read: {why}. Make it anew with `lgvsc-flow calibrate`"
+        ) from None
 
 
 def _problem(data: Any) -> str:
@@ -209,6 +219,8 @@ def _wrong(data: Any, shape: Mapping[str, Any], where: str) -> str:
             return f"{where}{key} is {'missing' if key not in data else f'not {wanted}'}"
         if isinstance(value, float) and not math.isfinite(value):
             return f"{where}{key} is not finite"
+        if isinstance(value, int) and abs(value) >= 1 << 63:
+            return f"{where}{key} is too large"
     return ""
 
 

@@ -5,6 +5,7 @@ import yaml
 
 from lgvsc_flow.graphs.calibration import FORMAT, MAX_BYTES, Calibration, CalibrationError, link_of, semantics_of
 from lgvsc_flow.graphs.lgvsc import Scheme
+from lgvsc_flow.graphs.profiles import model_digests
 
 STEP = {"holds_from": 0.1, "holds_below": 0.4, "keyframes": 3, "symbols": 900, "cbr": 6e-4}
 
@@ -55,6 +56,7 @@ def test_a_file_that_is_no_calibration(tmp_path):
     wrong = tmp_path / "wrong.json"
     wrong.write_text("{")
     assert "cannot be read: Expecting property name" in refusal(wrong)
+    assert refusal(wrong).endswith(". Make it anew with `lgvsc-flow calibrate`")
     wrong.write_text("[" * 100000)
     assert "cannot be read" in refusal(wrong)
     wrong.write_bytes(b"\xff\xfe")
@@ -151,3 +153,36 @@ def test_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(CalibrationError, match="the calibration cannot be written to"):
         Calibration(content()).save(tmp_path / "file" / "a.json")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("threshold: 0x" + "f" * 5000, "threshold is too large"),
+        ("threshold: !!int ''", "cannot be read"),
+        ("threshold: !!bool x", "cannot be read"),
+        ("threshold: !!timestamp x", "cannot be read"),
+        ("threshold: " + "1:" * 400 + "1.5", "cannot be read"),
+    ],
+    ids=["hex", "int", "bool", "timestamp", "sexagesimal"],
+)
+def test_numbers_that_trip_the_loader(tmp_path, text, message):
+    path = Calibration(content()).save(tmp_path / "odd.yaml").source and tmp_path / "odd.yaml"
+    lines = [line for line in path.read_text().splitlines() if not line.startswith("threshold:")]
+    path.write_text("\n".join([*lines, text]))
+    assert message in refusal(path)
+
+
+def test_other_weights_under_the_same_name_are_refused(tmp_path):
+    for place in ("a", "b"):
+        (tmp_path / place / "judge").mkdir(parents=True)
+        (tmp_path / place / "judge" / "model.safetensors").write_bytes(place.encode())
+    mine, other = (Scheme(judge=str(tmp_path / place / "judge")) for place in ("a", "b"))
+    found = Calibration(content(scheme=mine, models=model_digests(mine.semantics)), {"file": "budget.json"})
+    assert found.check(mine) == []
+    with pytest.raises(CalibrationError) as caught:
+        found.check(other)
+    assert str(caught.value) == (
+        "budget.json was calibrated with other weights (judge/model.safetensors), and its threshold means nothing "
+        "here. Take the same model, or calibrate again"
+    )

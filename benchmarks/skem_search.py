@@ -208,6 +208,7 @@ def main(
     sample_fps: Annotated[float, typer.Option(help="samples per second of video; 0 for every frame")] = 4.6,
     out: Annotated[Path | None, typer.Option(help="write all of it as JSON")] = None,
 ) -> None:
+    """What SKEM's approximate searches miss, and what they save, against the exact one."""
     tallies, describer = [Tally() for _ in SEARCHES], SharedDescriber()
     describer.load()
     cuts._look = SharedLook()

@@ -160,7 +160,15 @@ def _crossing(stairs: Staircase, target_cbr: float) -> tuple[Step, Step | None]:
     while exceeds is None or exceeds.high < meets.low:
         if exceeds is None and meets.low <= -1:
             if meets.cbr < target_cbr:
-                least = stairs.at(1.0).cbr
+                top = stairs.at(1.0)
+                if top.keyframes == meets.keyframes and stairs.scores:
+                    raise CalibrationError(
+                        f"a CBR of {target_cbr:.3g} cannot be reached: every threshold gives the same keyframes, and a "
+                        f"CBR of {meets.cbr:.4g}, since the judge answers all pairs alike. Take another --judge or "
+                        "--profile; for this CBR at the same keyframes, raise --quality (here "
+                        f"{stairs.scheme.quality:g})"
+                    )
+                least = top.cbr
                 raise CalibrationError(
                     f"a CBR of {target_cbr:.3g} cannot be reached: with eta_th = -1 it is {meets.cbr:.4g} (reachable "
                     f"is {least:.4g} to {meets.cbr:.4g}). Raise --quality (here {stairs.scheme.quality:g}), or look at "

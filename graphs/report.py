@@ -25,7 +25,7 @@ h1{font-size:1.5rem;margin-bottom:.2rem} h2{font-size:1.1rem;margin:2rem 0 .6rem
 .tiles{display:flex;flex-wrap:wrap;gap:.7rem;margin:1rem 0}
 .tile{border:1px solid #ddd;border-radius:8px;padding:.5rem .9rem} .tile b{display:block;font-size:1.2rem}
 table{border-collapse:collapse;font-size:.9rem} th,td{padding:.2rem .8rem;text-align:right;border-bottom:1px solid #eee}
-th:first-child,td:first-child,td.text{text-align:left} tr.sum{font-weight:600}
+th:first-child,td:first-child,th.text,td.text{text-align:left} tr.sum{font-weight:600}
 .strip{display:flex;flex-wrap:wrap;gap:.5rem} .shot{width:265px;font-size:.8rem;border:3px solid transparent}
 .shot.key{border-color:#228833} .shot img{width:100%;display:block} .note{color:#555}
 svg{max-width:100%;height:auto}
@@ -79,7 +79,7 @@ def html_page(data: dict[str, Any], shots: Sequence[Shot], figures: dict[str, st
         parts += ["<h2>Over time</h2>", figures["time"]]
     parts += ["<h2>What the channel carried</h2>", _ledger(cbr)]
     parts += ["<h2>Segments</h2>", _segments(data["segments"], captions)]
-    parts += ["<h2>How the video was cut</h2>", _semantic(data["semantic"])]
+    parts += ["<h2>How the video was cut</h2>", _semantic(data["semantic"], data["coding"])]
     if "constellation" in figures:
         parts += ["<h2>Received symbols, after the equalizer</h2>", figures["constellation"]]
     parts += ["<h2>Blocks</h2>", _blocks(data["blocks"]), "<h2>The graph</h2>", figures["graph"], "</body></html>"]
@@ -110,7 +110,8 @@ def _jpeg(pixels: np.ndarray) -> str:
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]], last: str = "", text: Sequence[int] = ()) -> str:
-    lines = ["<table><tr>", *(f"<th>{escape(h)}</th>" for h in head), "</tr>"]
+    titles = (f"<th{' class=text' if i in text else ''}>{escape(h)}</th>" for i, h in enumerate(head))
+    lines = ["<table><tr>", *titles, "</tr>"]
     for number, row in enumerate(rows):
         sort = f" class='{last}'" if last and number == len(rows) - 1 else ""
         cells = (f"<td{' class=text' if i in text else ''}>{escape(c)}</td>" for i, c in enumerate(row))
@@ -150,10 +151,11 @@ def _segments(segments: Sequence[dict[str, Any]], captions: Sequence[str | None]
     return _table(["segment", "frames", "S_rel of its keyframe", "caption sent", "received"], rows, text=(3, 4))
 
 
-def _semantic(semantic: dict[str, Any]) -> str:
-    """The settings of the semantic layer, and what it did."""
+def _semantic(semantic: dict[str, Any], coding: dict[str, Any]) -> str:
+    """The settings of the semantic layer, how its captions and its side information are coded, and what it did."""
     shown = {k: v for k, v in semantic.items() if k not in ("counts", "calibration") and v is not None}
     rows = [[k.replace("_", " "), f"{v:g}" if isinstance(v, float) else str(v)] for k, v in shown.items()]
+    rows += [["captions coded with", str(coding["captions"])], ["side information", str(coding["side"])]]
     source = semantic.get("calibration")
     if source:
         rows.append(["threshold from", f"{source['file']}, calibrated for a CBR of {source['target_cbr']:.3g}"])

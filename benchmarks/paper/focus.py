@@ -248,7 +248,7 @@ def draw(
     pixels: Sequence[tuple[np.ndarray, np.ndarray]],
     credit: str,
 ) -> None:
-    """The pairs as pictures, their S_rel as bars per focus, and the paper's bars beside."""
+    """The pairs as pictures, their S_rel as bars per focus, and the paper's bars, hatched, beside."""
     count = len(pairs) + len(PAPER)
     figure.set_size_inches(max(1.5 * count, 9), 6)
     grid = figure.add_gridspec(3, count, height_ratios=(1, 1, 3))
@@ -263,11 +263,13 @@ def draw(
         heights = [np.nan if isinstance(v, NotComputed) else v[0] for v in values]
         heights += [{"main_object": m, "background": b}.get(name, np.nan) for _, m, b in PAPER]
         missing = "" if any(not isinstance(v, NotComputed) for v in values) else f" (here {values[0]})"
-        bars.bar(np.arange(count) + (k + 0.5) * width - 0.4, heights, width, label=f"{name[:40]}{missing}")
+        drawn = bars.bar(np.arange(count) + (k + 0.5) * width - 0.4, heights, width, label=f"{name[:40]}{missing}")
+        for patch in drawn.patches[len(pairs) :]:
+            patch.set(alpha=0.5, hatch="//")
     names = [*(p.name for p in pairs), *(name for name, *_ in PAPER)]
     bars.set_xticks(range(count), [_wrapped(n) for n in names], fontsize=7)
     bars.axhline(0, color="black", linewidth=0.8)
-    bars.axhline(study.ETA_TH, linestyle=":", color="grey", linewidth=0.8)
+    bars.axhline(study.ETA_TH, linestyle=":", color="grey", linewidth=0.8, label=f"eta_th = {study.ETA_TH}")
     bars.set(ylabel="S_rel", ylim=(-1, 1), xlim=(-0.5, count - 0.5))
     bars.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
     if credit:

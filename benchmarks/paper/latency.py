@@ -259,7 +259,7 @@ def draw(figure: Figure, here: Sequence[float | NotComputed]) -> None:
     at = np.arange(len(STAGES))
     values = [np.nan if isinstance(v, NotComputed) else v for v in here]
     missing = f" ({here[0]})" if isinstance(here[0], NotComputed) else ""
-    left.barh(at - 0.2, values, 0.4, label=f"here{missing}")
+    left.barh(at - 0.2, values, 0.4, label=f"here (CPU, small models){missing}")
     left.barh(at + 0.2, [s for s, _ in PAPER_STAGES], 0.4, label="paper (RTX 4090 / 4080 SUPER)")
     left.set_yticks(at, [f"{what}\n{unit}" for what, unit in STAGES], fontsize=8)
     left.invert_yaxis()

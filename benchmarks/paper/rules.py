@@ -219,12 +219,15 @@ def summarise(report: Report, names: Sequence[str], counts: np.ndarray, pairs: n
 
 def draw(figure: Figure, counts: np.ndarray, pairs: np.ndarray) -> None:
     """Histogram of the counts, and all answers in the plane of p_yes and p_no with both rules' borders."""
+    from matplotlib.ticker import MaxNLocator
+
     left, right = figure.subplots(1, 2)
     bins = np.arange(0.5, counts[:2].max() + 1.5)
     for row, name, style in zip(counts, ("S_rel > 0.35", "P(no) > 0.4"), ("tab:blue", "tab:orange"), strict=False):
         left.hist(row, bins=bins, alpha=0.6, color=style, label=f"{name}: CV {statistics(row)['cv']:.2f}")
     left.set(xlabel="keyframes in a clip", ylabel="clips")
-    left.xaxis.get_major_locator().set_params(integer=True)
+    left.xaxis.set_major_locator(MaxNLocator(integer=True))
+    left.yaxis.set_major_locator(MaxNLocator(integer=True))
     left.legend()
     right.plot(pairs[:, 0], pairs[:, 1], ".", markersize=2, color="grey", label=f"{len(pairs)} pairs judged")
     line = np.array([0.0, 0.5])

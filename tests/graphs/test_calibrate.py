@@ -179,6 +179,18 @@ def test_targets_out_of_reach(films, staircase):
     )
 
 
+def test_a_judge_with_one_answer(films):
+    still = [write_film(films[0].with_name("still.mp4"), np.full(12, 90.0))]
+    with pytest.raises(CalibrationError) as caught:
+        calibrate(scheme(), still, 0.5)
+    found = Staircase(scheme(), [Film.of(f) for f in still], Memory(), lambda _: None).at(1.0)
+    assert str(caught.value) == (
+        f"a CBR of 0.5 cannot be reached: every threshold gives the same keyframes, and a CBR of {found.cbr:.4g}, "
+        "since the judge answers all pairs alike. Take another --judge or --profile; for this CBR at the same "
+        "keyframes, raise --quality (here 1.5)"
+    )
+
+
 def test_wrong_arguments(films):
     with pytest.raises(SettingError, match="--target-cbr is a number above 0, as in 6e-4; got -1"):
         calibrate(scheme(), films, -1.0)

@@ -19,6 +19,7 @@ from lgvsc_flow.model_sources import open_model
 from lgvsc_flow.models import import_extra
 
 __all__ = [
+    "DTYPES",
     "QUANTISATIONS",
     "check_quantisation",
     "choose_device",

@@ -20,6 +20,7 @@ from lgvsc_flow.blocks.semantic.search import Search, coarse_to_fine, exact, gal
 from lgvsc_flow.blocks.semantic.segmenter import Segmenter, with_motion
 from lgvsc_flow.errors import MediaError, SettingError
 from lgvsc_flow.items import Frame, Segment
+from lgvsc_flow.pretrained import DTYPES, QUANTISATIONS
 
 __all__ = ["SEARCHES", "Skem", "SkemCounts"]
 
@@ -65,9 +66,6 @@ class SkemCounts:
         return asdict(self)
 
 
-DTYPES = ("auto", "float32", "bfloat16", "float16")
-
-
 class Skem(Block):
     """Cut a video into semantic segments: a new one starts where a frame no longer says what its keyframe says.
 
@@ -101,8 +99,8 @@ class Skem(Block):
     coarse_step: int = setting(4, ge=1, unit="samples", doc="coarse-to-fine: the coarse step")
     on_describe_error: str = setting("stop", choices=("stop", "skip"), doc="a frame that cannot be described")
     device: str = setting("auto", doc="torch device of models that are chosen by name")
-    dtype: str = setting("auto", choices=DTYPES, doc="number type of models that are chosen by name")
-    quantisation: str | None = setting(None, choices=(None, "int8", "int4"), doc="of language models chosen by name")
+    dtype: str = setting("auto", choices=("auto", *DTYPES), doc="number type of models that are chosen by name")
+    quantisation: str | None = setting(None, choices=(None, *QUANTISATIONS), doc="of language models chosen by name")
     batch_size: int = setting(1, ge=1, doc="frames or pairs that language models chosen by name take at once")
     floor: float | None = setting(None, ge=0, le=1, doc="least P(yes) + P(no) of a model chosen by name; None: its own")
     frames_ahead: int = setting(16, ge=1, unit="samples", doc="samples described together, and judged ahead at most")

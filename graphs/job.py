@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import os
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,10 +25,13 @@ from lgvsc_flow.blocks.metrics import (
     SsimMeter,
     TextCbrLedger,
 )
+from lgvsc_flow.blocks.semantic import Skem, TextDecoder
 from lgvsc_flow.blocks.video import VideoFile, VideoInfo, count_frames, probe
 from lgvsc_flow.blocks.world.dsa import WorldModelBlock
 from lgvsc_flow.errors import MediaError
+from lgvsc_flow.graphs.calibration import Calibration
 from lgvsc_flow.graphs.lgvsc import CHANNELS, ChannelBlock, Scheme, lgvsc
+from lgvsc_flow.graphs.profiles import check_captions, check_models
 from lgvsc_flow.graphs.report import Shot, html_page, plots, strip
 from lgvsc_flow.graphs.text_only import text_only
 from lgvsc_flow.probe import Probe
@@ -49,8 +53,11 @@ def send(
     *,
     engine: Literal["threads", "inline"] = "threads",
     progress: bool = False,
+    calibration: Calibration | None = None,
 ) -> dict[str, Any]:
     """Send `video` and write to the folder `out`; returns what `run.json` holds.
+
+    A `calibration` says where `scheme.threshold` comes from.
 
     Written: `received.mp4`, `side_by_side.mp4`, `strip.png` (not for text-only), `report.html`, `run.json`. All of
     them are made in a hidden folder inside `out` and moved to their names when the whole run has succeeded; those of
@@ -59,14 +66,23 @@ def send(
     Raises:
         FlowError: bad input, missing weights, a block that failed, or an `out` that cannot be written.
     """
-    info = replace(probe(video), num_frames=count_frames(video))
+    info = probe(video)
+    generates = scheme.name != "text-only"
+    # What can be known without reading the film through, first.
+    announced = replace(info, num_frames=max(info.num_frames, 1))
+    (lgvsc if generates else text_only)(scheme, video, announced).check()
+    notes = calibration.check(scheme) if calibration else []
+    check_models(scheme.semantics, judged=scheme.name != "skim-sfa")
+    check_captions(scheme.captions)
+    info = replace(info, num_frames=count_frames(video))
     try:
         out.mkdir(parents=True, exist_ok=True)
         blocking = [name for name in OUTPUTS if (out / name).is_dir()]
         if blocking:
             raise MediaError(f"{out / blocking[0]} is a folder, but a file of that name is to be written; remove it")
         with TemporaryDirectory(dir=out, prefix=".run-") as folder:
-            data = _send(scheme, video, info, Path(folder), engine, progress)
+            job = _Job(scheme, video, info, Path(folder), calibration, notes)
+            data = _send(job, engine, progress)
             for name in OUTPUTS:
                 if (Path(folder) / name).exists():
                     os.replace(Path(folder) / name, out / name)
@@ -79,11 +95,22 @@ def send(
     return data
 
 
-def _send(
-    scheme: Scheme, video: Path, info: VideoInfo, out: Path, engine: Literal["threads", "inline"], progress: bool
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Job:
+    """What to send, how, and where to."""
+
+    scheme: Scheme
+    video: Path
+    info: VideoInfo
+    out: Path
+    calibration: Calibration | None
+    notes: list[str]
+
+
+def _send(job: _Job, engine: Literal["threads", "inline"], progress: bool) -> dict[str, Any]:
+    scheme, info = job.scheme, job.info
     generates = scheme.name != "text-only"
-    graph = lgvsc(scheme, video, info, out) if generates else text_only(scheme, video, info)
+    graph = lgvsc(scheme, job.video, info, job.out) if generates else text_only(scheme, job.video, info)
     # Wires here carry whole segments: two at a time keep the memory low.
     run = graph.run(engine=engine, capacity=2, progress=progress)
     segments = graph.find(SegmentLog).entries
@@ -92,20 +119,52 @@ def _send(
         "scheme": scheme.name,
         "channel": {"name": scheme.channel, "esn0_db": scheme.esn0_db},
         "seed": scheme.seed,
+        "coding": {"captions": scheme.captions, "side": scheme.side, "keyframes": scheme.weights},
+        "semantic": _semantic(graph, scheme, job.calibration),
         "keyframes": [s.start for s in segments],
         "segments": [_segment(s) for s in segments],
         "cbr": _cbr(graph, graph.find(CHANNELS[scheme.channel]), generates),
         "quality": _quality(graph, generates),
         "packets": {"sent": graph.find(PacketMeter).packets, "lost": graph.find(PacketMeter).lost},
+        "captions_lost": dict(graph.find(TextDecoder).losses),
         "concealed": dict(graph.find(WorldModelBlock).concealed) if generates else {},
-        "notes": [] if generates else [TEXT_NOTE],
+        "notes": [*job.notes, *([] if generates else [TEXT_NOTE])],
         "blocks": _blocks(run),
         "timing": {"engine": run.engine, "elapsed_s": run.elapsed_s},
     }
     captions = [c.text for c in graph.find(Probe).items]
-    _report(graph, scheme, data, video, out, captions)
-    (out / "run.json").write_text(json.dumps(data, indent=2, allow_nan=False))
+    _report(graph, scheme, data, job.video, job.out, captions)
+    (job.out / "run.json").write_text(json.dumps(data, indent=2, allow_nan=False))
     return data
+
+
+def _semantic(graph: Graph, scheme: Scheme, calibration: Calibration | None) -> dict[str, Any]:
+    """Who cut the video, by what rule, and what that took."""
+    chosen = scheme.semantics.as_dict()
+    if scheme.name == "skim-sfa":
+        return {"profile": chosen["profile"], "describer": chosen["describer"], "segment_length": scheme.segment_length}
+    skem = graph.find(Skem)
+    source = None if calibration is None else calibration.source
+    return {
+        **chosen,
+        "threshold": scheme.threshold,
+        "calibration": source,
+        "sampling": _sampling(skem),
+        "counts": _finite(skem.counts.as_dict()),
+    }
+
+
+def _finite(value: Any) -> Any:
+    """Plain data without numbers that JSON does not have."""
+    if isinstance(value, Mapping):
+        return {k: _finite(v) for k, v in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _sampling(skem: Skem) -> str:
+    if skem.sample_fps is not None:
+        return f"{skem.sample_fps:g} frames per second"
+    return "every frame" if skem.sample_every == 1 else f"every {skem.sample_every}th frame"
 
 
 def _segment(segment: LoggedSegment) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -36,17 +36,10 @@ from lgvsc_flow.blocks.phy import (
     TimeMultiplexer,
     choose_mcs,
 )
-from lgvsc_flow.blocks.semantic import (
-    FlowDecoder,
-    FlowEncoder,
-    SegmentSplitter,
-    Skem,
-    Skim,
-    TextDecoder,
-    TextEncoder,
-)
+from lgvsc_flow.blocks.semantic import FlowDecoder, FlowEncoder, SegmentSplitter, TextDecoder, TextEncoder
 from lgvsc_flow.blocks.video import SideBySideWriter, VideoFile, VideoInfo, VideoWriter
 from lgvsc_flow.blocks.world import DsaWorldModel, SfaWorldModel
+from lgvsc_flow.graphs.profiles import Semantics, semantics
 from lgvsc_flow.ports import BoundPort
 from lgvsc_flow.probe import Probe
 
@@ -55,10 +48,12 @@ __all__ = [
     "SCHEMES",
     "ChannelBlock",
     "Scheme",
+    "Sender",
     "channel_block",
     "control_mcs",
     "lgvsc",
     "receive",
+    "sender",
     "transmit",
 ]
 
@@ -79,7 +74,12 @@ class Scheme:
         segment_length: frames of a SKIM segment.
         quality: rate of the keyframes; an average one takes a CBR of 0.01 * quality, see `NtsccEncoder`.
         weights: the NTSCC model: a safetensors file, or `embedded`.
+        captions: code of the captions: `letters`, or a language model that both ends hold, see `TextEncoder`.
+        side: side information: a motion `score`, or a motion `field` beside it, see `FlowEncoder`.
         seed: the root seed.
+        profile: one of `profiles.PROFILES`: who describes and judges.
+        describer, judge, strategy, sample_fps: instead of the profile's own, where not None; as in `Skem`.
+        focus, search, device, dtype, floor, quantisation, batch_size: as in `Skem`.
     """
 
     name: str = "skem-dsa"
@@ -89,7 +89,41 @@ class Scheme:
     segment_length: int = 20
     quality: float = 1.5
     weights: str = "embedded"
+    captions: str = "letters"
+    side: str = "score"
     seed: int = 0
+    profile: str = "embedded"
+    describer: Any = None
+    judge: Any = None
+    strategy: str | None = None
+    sample_fps: float | None = None
+    focus: str = "general"
+    search: str = "exact"
+    device: str = "auto"
+    dtype: str = "auto"
+    floor: float | None = None
+    quantisation: str | None = None
+    batch_size: int = 1
+
+    @property
+    def semantics(self) -> Semantics:
+        """The settings of the semantic layer.
+
+        Raises:
+            SettingError: there is no such profile.
+        """
+        own = [f.name for f in fields(Semantics) if f.name != "profile"]
+        return semantics(self.profile, **{name: getattr(self, name) for name in own})
+
+
+@dataclass(frozen=True)
+class Sender:
+    """The blocks of the sending half that the other half and the meters are wired to."""
+
+    cutter: Block
+    packets: Packetizer
+    burst: TimeMultiplexer
+    ledger: CbrLedger
 
 
 def channel_block(scheme: Scheme) -> ChannelBlock:
@@ -115,6 +149,34 @@ def receive(graph: Graph, mcs: Mcs, received: BoundPort | Block, checked: CrcChe
     graph.connect(received, demodulator, combiner, Deinterleaver(columns=mcs.n), decoder, checked)
 
 
+def sender(
+    graph: Graph, scheme: Scheme, source: Block, cutter: Block, keyframes: NtsccEncoder, info: VideoInfo
+) -> Sender:
+    """Wire the sending half, from frames to the burst on the channel, with the ledger of what it costs."""
+    mcs = control_mcs(scheme)
+    splitter, captions, side = SegmentSplitter(), TextEncoder(model=scheme.captions), FlowEncoder(kind=scheme.side)
+    packets, crc = Packetizer(block_bits=mcs.block_bits), CrcAppend(block_bits=mcs.block_bits)
+    modulator, burst = QamModulator(order=mcs.order), TimeMultiplexer(sig_repeats=mcs.sig_repeats)
+    graph.connect(source, cutter, splitter)
+    graph.connect(splitter.captions, captions, packets.captions)
+    graph.connect(splitter.side, side, packets.side)
+    graph.connect(splitter.keyframes, keyframes)
+    graph.connect(keyframes.payloads, packets.hyperprior)
+    transmit(graph, mcs, packets, crc, modulator)
+    graph.connect(modulator, burst.digital)
+    graph.connect(keyframes.symbols, burst.analog)
+
+    ledger = CbrLedger(height=info.height, width=info.width, num_frames=info.num_frames)
+    graph.connect(captions, ledger.captions)
+    graph.connect(side, ledger.side)
+    graph.connect(keyframes.payloads, ledger.hyperprior)
+    graph.connect(crc, ledger.bits)
+    graph.connect(modulator, ledger.digital)
+    graph.connect(keyframes.symbols, ledger.keyframes)
+    graph.connect(burst, ledger.channel)
+    return Sender(cutter, packets, burst, ledger)
+
+
 def lgvsc(scheme: Scheme, video: Path, info: VideoInfo, out: Path | None = None) -> Graph:
     """The link from a video file to the rebuilt video, with its meters.
 
@@ -129,27 +191,14 @@ def lgvsc(scheme: Scheme, video: Path, info: VideoInfo, out: Path | None = None)
     cutter: Block
     world: DsaWorldModel | SfaWorldModel
     if scheme.name == "skem-dsa":
-        cutter, world = Skem(threshold=scheme.threshold), DsaWorldModel(fps=info.fps, **size)
+        cutter, world = scheme.semantics.skem(scheme.threshold), DsaWorldModel(fps=info.fps, **size)
     else:
-        cutter = Skim(segment_length=scheme.segment_length)
+        cutter = scheme.semantics.skim(scheme.segment_length)
         world = SfaWorldModel(segment_length=scheme.segment_length, fps=info.fps, **size)
     graph = Graph(f"LGVSC {scheme.name}, {scheme.channel} {scheme.esn0_db:g} dB", seed=scheme.seed)
 
-    splitter, keyframes = (
-        SegmentSplitter(),
-        NtsccEncoder(snr_db=scheme.esn0_db, quality=scheme.quality, weights=scheme.weights),
-    )
-    captions, side = TextEncoder(), FlowEncoder()
-    packets, crc = Packetizer(block_bits=mcs.block_bits), CrcAppend(block_bits=mcs.block_bits)
-    modulator, burst = QamModulator(order=mcs.order), TimeMultiplexer(sig_repeats=mcs.sig_repeats)
-    graph.connect(VideoFile(path=str(video)), cutter, splitter)
-    graph.connect(splitter.captions, captions, packets.captions)
-    graph.connect(splitter.side, side, packets.side)
-    graph.connect(splitter.keyframes, keyframes)
-    graph.connect(keyframes.payloads, packets.hyperprior)
-    transmit(graph, mcs, packets, crc, modulator)
-    graph.connect(modulator, burst.digital)
-    graph.connect(keyframes.symbols, burst.analog)
+    keyframes = NtsccEncoder(snr_db=scheme.esn0_db, quality=scheme.quality, weights=scheme.weights)
+    sent = sender(graph, scheme, VideoFile(path=str(video)), cutter, keyframes, info)
 
     bursts, checked, arrived = (
         TimeDemultiplexer(sig_repeats=mcs.sig_repeats),
@@ -159,9 +208,9 @@ def lgvsc(scheme: Scheme, video: Path, info: VideoInfo, out: Path | None = None)
     equalizer, decoder, texts = (
         Equalizer(),
         NtsccDecoder(height=info.height, width=info.width, weights=scheme.weights),
-        TextDecoder(),
+        TextDecoder(model=scheme.captions),
     )
-    graph.connect(burst, channel_block(scheme), equalizer, bursts)
+    graph.connect(sent.burst, channel_block(scheme), equalizer, bursts)
     receive(graph, mcs, bursts.digital, checked)
     graph.connect(checked, arrived)
     graph.connect(bursts.analog, decoder.received)
@@ -171,15 +220,8 @@ def lgvsc(scheme: Scheme, video: Path, info: VideoInfo, out: Path | None = None)
     graph.connect(texts, Probe(name="received captions", keep=None))
     graph.connect(arrived.side, FlowDecoder(), world.side)
 
-    ledger, lost = CbrLedger(**size), PacketMeter(block_bits=mcs.block_bits)
-    graph.connect(captions, ledger.captions)
-    graph.connect(side, ledger.side)
-    graph.connect(keyframes.payloads, ledger.hyperprior)
-    graph.connect(crc, ledger.bits)
-    graph.connect(modulator, ledger.digital)
-    graph.connect(keyframes.symbols, ledger.keyframes)
-    graph.connect(burst, ledger.channel)
-    graph.connect(packets, lost.sent)
+    lost = PacketMeter(block_bits=mcs.block_bits)
+    graph.connect(sent.packets, lost.sent)
     graph.connect(checked, lost.received)
     graph.connect(bursts.digital, ConstellationMeter(name="digital symbols"))
     graph.connect(bursts.analog, ConstellationMeter(name="keyframe symbols"))

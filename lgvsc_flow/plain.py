@@ -68,8 +68,16 @@ def plain_yaml(text: str, where: str, twice: list[str] | None = None) -> Any:
         if loader.aliases or (loader.twice and twice is None):
             raise GraphFileError(where, [*loader.twice, *loader.aliases])
         data = None if node is None else loader.construct_document(node)
-    # The loader makes dates and numbers by itself, and recurses for every bracket.
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    # The loader makes dates and numbers by itself, trips over odd ones in many ways, and recurses for every bracket.
+    except (
+        yaml.YAMLError,
+        ValueError,
+        RecursionError,
+        LookupError,
+        AttributeError,
+        ArithmeticError,
+        TypeError,
+    ) as error:
         raise GraphFileError(where, [f"it cannot be read: {' '.join(str(error).split())}."]) from None
     if twice is not None:
         twice += loader.twice

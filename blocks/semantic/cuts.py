@@ -111,6 +111,9 @@ def _colour_step(a: _Look, b: _Look) -> float:
 
 def _is_cut(before: list[_Look], after: list[_Look]) -> bool:
     last, first = before[-1], after[0]
+    step = _step(last, first)
+    if step < _MIN_STEP:
+        return False
     # Over the nearest two frames a side, so that a flash of one or two frames is bridged by those around it.
     across = min(_step(a, b) for a in before[-2:] for b in after)
     if across < _MIN_STEP:
@@ -119,4 +122,4 @@ def _is_cut(before: list[_Look], after: list[_Look]) -> bool:
     if colours < _MIN_COLOURS:
         return False
     sides = [_step(a, b) for side in (before, after) for a, b in pairwise(side)]
-    return _step(last, first) > _RATIO * max(sides, default=0.0)
+    return step > _RATIO * max(sides, default=0.0)

@@ -35,11 +35,13 @@ class _SameConv(nn.Conv2d):
     """A convolution with the checkpoint's padding: output = ceil(input / stride), the odd pixel at the far end."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
-        super().__init__(inputs, outputs, kernel, stride, padding=0, groups=groups, bias=False)
+        # At stride 1 both ends get the same, which the convolution does itself.
+        padding = kernel // 2 if stride == 1 else 0
+        super().__init__(inputs, outputs, kernel, stride, padding=padding, groups=groups, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         kernel, stride = self.kernel_size[0], self.stride[0]
-        if kernel > 1:
+        if stride > 1:
             total = [max((-(-n // stride) - 1) * stride + kernel - n, 0) for n in (x.shape[3], x.shape[2])]
             x = functional.pad(x, (total[0] // 2, total[0] - total[0] // 2, total[1] // 2, total[1] - total[1] // 2))
         return super().forward(x)
@@ -62,8 +64,8 @@ class _MbConv(nn.Module):
         self._bn2 = nn.BatchNorm2d(outputs, eps=_EPS)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = functional.relu6(self._bn0(self._expand_conv(x))) if self.expands else x
-        y = functional.relu6(self._bn1(self._depthwise_conv(y)))
+        y = functional.relu6(self._bn0(self._expand_conv(x)), inplace=True) if self.expands else x
+        y = functional.relu6(self._bn1(self._depthwise_conv(y)), inplace=True)
         y = self._bn2(self._project_conv(y))
         return x + y if self.residual else y
 
@@ -87,10 +89,10 @@ class EfficientNetLite0(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """Spatial mean of the last feature map: float32 [batch, 3, h, w], normalised -> [batch, 1280]."""
-        x = functional.relu6(self._bn0(self._conv_stem(x)))
+        x = functional.relu6(self._bn0(self._conv_stem(x)), inplace=True)
         for block in self._blocks:
             x = block(x)
-        return functional.relu6(self._bn1(self._conv_head(x))).mean((2, 3))
+        return functional.relu6(self._bn1(self._conv_head(x)), inplace=True).mean((2, 3))
 
     def classify(self, features: Tensor) -> Tensor:
         """Class logits [batch, 1000] of pooled features [batch, 1280]."""

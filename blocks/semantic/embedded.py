@@ -99,6 +99,7 @@ class EmbeddingJudge:
     """
 
     foci = ("general",)
+    reads_text = False
 
     def __init__(self, centre: float = 0.741, width: float = 0.056) -> None:
         if not (-1 <= centre <= 1 and width > 0):

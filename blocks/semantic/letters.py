@@ -1,16 +1,12 @@
-"""A static letter model of captions and the arithmetic code over it.
+"""The letter model of captions and the arithmetic code over it.
 
-The model predicts each byte from up to the `ORDER` bytes before it: counts over a primer (caption sentences, and
-the phrases that the embedded describer makes) per context length, blended from short to long by absolute
-discounting. All of it is integer arithmetic, so that two machines hold the same model to the last bit.
-
-Ref: Cleary and Witten 1984 (prediction by partial matching, with its update exclusion); Ney, Essen and Kneser
-1994 (absolute discounting); Martin 1979 (range coding).
+The model is a primer (caption sentences of two sources, and the phrases that the embedded describer makes), looked up
+by its sorted suffixes, and weights for what the contexts say; see `letter_kernels`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib import resources
 from zlib import crc32
@@ -18,117 +14,116 @@ from zlib import crc32
 import numpy as np
 
 from lgvsc_flow.blocks.semantic.embedded import imagenet_labels
+from lgvsc_flow.blocks.semantic.letter_kernels import CAPITAL, CHOICES, END, INPUTS, KINDS, decode, encode
+from lgvsc_flow.blocks.semantic.suffixes import sort_suffixes
 from lgvsc_flow.blocks.semantic.words import COLOURS, LIGHTS, MOTIONS, phrase
 
-__all__ = ["END", "ORDER", "LetterModel", "caption_model", "decode_letters", "encode_letters"]
+__all__ = [
+    "LetterModel",
+    "caption_model",
+    "decode_letters",
+    "encode_letters",
+    "mark_capitals",
+    "phrases",
+    "primer_lines",
+    "unmark_capitals",
+]
 
-END = 10  # the byte that ends a text, a line feed
-ORDER = 5
-
-_ONE = 1 << 24  # scale of a probability
-_TOTAL = 1 << 16  # scale of the coder's frequencies
-_SMALLEST_RANGE = 1 << 24
+_CAPITAL_LETTERS = {bytes([32, letter]): bytes([CAPITAL, 32, letter + 32]) for letter in range(65, 91)}
 
 
 class LetterModel:
-    """Frequencies of the next byte, given those before it.
+    """What both ends of a link must hold to code letters.
 
     Args:
-        primer: text to count in; every line is one text.
+        parts: the primer's two parts, lines of text; nearest to what will be coded first.
+        scales: int16 [INPUTS, KINDS].
+        weights: int16 [sum(CHOICES), INPUTS].
     """
 
-    def __init__(self, primer: bytes) -> None:
-        self.check = crc32(primer)
-        self._counts: list[dict[bytes, dict[int, int]]] = [{} for _ in range(ORDER + 1)]
-        data = bytes([END]) + primer
-        for at in range(1, len(data)):
-            self._count(data[max(at - ORDER, 0) : at], data[at])
-        self._tables = [
-            {context: _table(counts) for context, counts in by_context.items()} for by_context in self._counts
-        ]
-        self._counts.clear()
-
-    def frequencies(self, context: bytes) -> np.ndarray:
-        """Frequency of each next byte, int64 [256], all positive, adding to at most 2^16."""
-        shares = np.full(256, _ONE // 256, dtype=np.int64)
-        for order in range(min(ORDER, len(context)) + 1):
-            table = self._tables[order].get(context[len(context) - order :])
-            if table is None:
-                break  # a longer context was not seen either
-            symbols, counts, total = table
-            # Half a count is taken from every symbol seen and given to the shorter context's prediction.
-            shares = shares * len(symbols) // (2 * total)
-            shares[symbols] += (2 * counts - 1) * _ONE // (2 * total)
-        return (shares * (_TOTAL - 256) >> 24) + 1
-
-    def _count(self, context: bytes, symbol: int) -> None:
-        for order in range(len(context), -1, -1):
-            counts = self._counts[order].setdefault(context[len(context) - order :], {})
-            seen = symbol in counts
-            counts[symbol] = counts.get(symbol, 0) + 1
-            if seen:  # what a longer context already predicts is no news to a shorter one
-                return
+    def __init__(self, parts: tuple[Iterable[str], Iterable[str]], scales: np.ndarray, weights: np.ndarray) -> None:
+        if scales.shape != (INPUTS, KINDS) or weights.shape != (sum(CHOICES), INPUTS):
+            raise ValueError(f"weights of {scales.shape} and {weights.shape} are not those of this model")
+        self.check = 0
+        texts: list[np.ndarray] = []
+        orders: list[np.ndarray] = []
+        bounds = [0]
+        for lines in parts:
+            text = b"\n" + b"".join(mark_capitals(line.encode()) + b"\n" for line in lines)
+            letters, order = sort_suffixes(text)
+            orders.append(order + sum(len(t) for t in texts))
+            bounds.append(bounds[-1] + len(order))
+            texts.append(letters)
+            self.check = crc32(text, self.check)
+        logs, squash = _tables()
+        for table in (scales, weights, logs, squash):
+            self.check = crc32(np.ascontiguousarray(table, dtype="<i4").tobytes(), self.check)
+        self.tables = (
+            np.concatenate(texts), np.concatenate(orders).astype(np.int32), np.array(bounds, dtype=np.int64),
+            logs, scales.astype(np.int32), weights.astype(np.int32), squash,
+        )  # fmt: skip
 
 
-def _table(counts: dict[int, int]) -> tuple[np.ndarray, np.ndarray, int]:
-    symbols = np.array(sorted(counts), dtype=np.int64)
-    values = np.array([counts[s] for s in symbols.tolist()], dtype=np.int64)
-    return symbols, values, int(values.sum())
+def mark_capitals(text: bytes) -> bytes:
+    """A space in front, and a mark before every word that begins with a capital in its place."""
+    marked = b" " + text
+    for plain, mark in _CAPITAL_LETTERS.items():
+        marked = marked.replace(plain, mark)
+    return marked
 
 
-def encode_letters(text: bytes, model: LetterModel) -> bytes:
-    """The shortest code of a text that holds no `END`."""
-    low, span, bits = 0, 1 << 32, 32
-    context = bytes([END])
-    for symbol in text + bytes([END]):
-        frequencies = model.frequencies(context)
-        unit = span // int(frequencies.sum())
-        low += unit * int(frequencies[:symbol].sum())
-        span = unit * int(frequencies[symbol])
-        while span < _SMALLEST_RANGE:
-            low, span, bits = low << 8, span << 8, bits + 8
-        context = (context + bytes([symbol]))[-ORDER:]
-    size = 0
-    while True:
-        # The first multiple of 2^(bits - 8 size) at or above `low`; the decoder reads zeros behind it.
-        rest = bits - 8 * size
-        number = -(-low >> rest)
-        if number << rest < low + span:
-            return number.to_bytes(size, "big")
-        size += 1
+def unmark_capitals(marked: bytes) -> bytes | None:
+    """The inverse of `mark_capitals`, or None where there is no text with these marks."""
+    text = marked
+    for plain, mark in _CAPITAL_LETTERS.items():
+        text = text.replace(mark, plain)
+    return text[1:] if text[:1] == b" " and mark_capitals(text[1:]) == marked else None
 
 
-def decode_letters(code: bytes, model: LetterModel, max_bytes: int) -> bytes | None:
+def encode_letters(text: bytes, model: LetterModel, first: int = 0, last: int = 256) -> bytes | None:
+    """The shortest code of a text, its first byte (0 where it is empty) from `first` below `last`; None where the text
+    holds bytes that the model has for itself."""
+    marked = mark_capitals(text)
+    if END in marked or unmark_capitals(marked) != text:
+        return None
+    code, size = encode(np.frombuffer(marked + bytes([END]), dtype=np.uint8), model.tables, first, last)
+    return code[:size].tobytes()
+
+
+def decode_letters(code: bytes, model: LetterModel, max_bytes: int, first: int = 0, last: int = 256) -> bytes | None:
     """The text of a code, or None where no end comes within `max_bytes`. A damaged code gives some other text."""
-    text = bytearray()
-    rest, span, at = int.from_bytes(code[:4].ljust(4, b"\0"), "big"), 1 << 32, 4
-    context = bytes([END])
-    while len(text) <= max_bytes:
-        frequencies = model.frequencies(context)
-        ends = np.cumsum(frequencies)
-        unit = span // int(ends[-1])
-        symbol = min(int(np.searchsorted(ends, rest // unit, side="right")), 255)
-        if symbol == END:
-            return bytes(text)
-        text.append(symbol)
-        rest -= unit * int(ends[symbol] - frequencies[symbol])
-        span = unit * int(frequencies[symbol])
-        while span < _SMALLEST_RANGE:
-            rest, span = (rest << 8) | (code[at] if at < len(code) else 0), span << 8
-            at += 1
-        context = (context + bytes([symbol]))[-ORDER:]
-    return None
+    letters, size = decode(np.frombuffer(code, dtype=np.uint8), model.tables, first, last, 2 * max_bytes + 1)
+    text = None if size < 0 else unmark_capitals(letters[:size].tobytes())
+    return None if text is None or len(text) > max_bytes else text
 
 
 @cache
 def caption_model() -> LetterModel:
     """The model that ships: both ends of a link hold the same."""
-    sentences = resources.files(__package__).joinpath("data", "captions.txt").read_text(encoding="utf-8")
-    lines = [*sentences.splitlines(), *_phrases()]
-    return LetterModel("".join(f"{line}\n" for line in lines).encode())
+    with resources.files(__package__).joinpath("data", "letter_weights.npz").open("rb") as file:
+        tables = np.load(file)
+        return LetterModel(primer_lines(), tables["scales"], tables["weights"])
 
 
-def _phrases() -> Iterator[str]:
+def primer_lines() -> tuple[list[str], list[str]]:
+    """The two parts of the primer that ships: written captions with phrases behind them, and generated captions."""
+    data = resources.files(__package__).joinpath("data")
+    written, generated = (
+        data.joinpath(name).read_text(encoding="utf-8").splitlines()
+        for name in ("captions.txt", "captions_generated.txt")
+    )
+    return [*written, *phrases()], generated
+
+
+@cache
+def _tables() -> tuple[np.ndarray, np.ndarray]:
+    """256 ln(n + 0.4) of the counts n below 4096, and 2^16 / (1 + exp(-z / 256)) for z from -3072 to 3072."""
+    logs = np.rint(256 * np.log(np.arange(4096) + 0.4)).astype(np.int32)
+    squash = np.rint(65536 / (1 + np.exp(-np.arange(-3072, 3073) / 256)))
+    return logs, np.clip(squash, 8, 65528).astype(np.int32)
+
+
+def phrases() -> Iterator[str]:
     """Texts such as the embedded describer's, every label once in each place."""
     labels = imagenet_labels()
     for i, label in enumerate(labels):

@@ -35,6 +35,7 @@ class MiniLmJudge:
     """
 
     foci = ("general",)
+    batch_size = 1
 
     def __init__(
         self, centre: float = 0.6, width: float = 0.05, device: str = "cpu", folder: str | Path | None = None

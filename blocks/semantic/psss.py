@@ -6,11 +6,14 @@ that can answer gives the same type: the probability masses (p_yes, p_no), float
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
+
+from lgvsc_flow.errors import ModelError
 
 __all__ = [
     "BACKGROUND",
@@ -19,6 +22,7 @@ __all__ = [
     "MAIN_OBJECT",
     "Describer",
     "Description",
+    "FunctionJudge",
     "Judge",
     "PromptJudge",
     "YesNoModel",
@@ -27,6 +31,8 @@ __all__ = [
     "s_abs",
     "s_rel",
 ]
+
+_NUMBERS = (int, float, np.integer, np.floating)
 
 # The paper's appendix B, word for word.
 GENERAL = (
@@ -48,6 +54,12 @@ BACKGROUND = (
     "the backgrounds match, otherwise respond with ‘no’."
 )
 FOCI = {"general": GENERAL, "main_object": MAIN_OBJECT, "background": BACKGROUND}
+
+# The paper's section II-B, behind the two descriptions, for a focus in the caller's own few words.
+_OWN = (
+    "Compare the two descriptions. Determine whether they are similar from the perspective of {focus}, "
+    "use yes or no to answer."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,9 +127,45 @@ class PromptJudge:
         return self.model.ask([question(keyframe.text, c.text, focus) for c in candidates])
 
 
+class FunctionJudge:
+    """A user's own function as a judge: it reads two texts and the focus, and returns (p_yes, p_no)."""
+
+    batch_size = 1
+
+    def __init__(self, function: Callable[[str, str, str], tuple[float, float]]) -> None:
+        self.function = function
+
+    def load(self) -> None:
+        """Nothing to load."""
+
+    def judge(
+        self, keyframe: Description, candidates: Sequence[Description], focus: str
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """(p_yes, p_no) of every candidate's text against the keyframe's.
+
+        Raises:
+            ModelError: the function returns something else than two numbers.
+        """
+        answers = [self.function(keyframe.text, c.text, focus) for c in candidates]
+        name = getattr(self.function, "__name__", type(self.function).__name__)
+        for answer in answers:
+            if not (isinstance(answer, tuple) and len(answer) == 2 and all(isinstance(p, _NUMBERS) for p in answer)):
+                raise ModelError(f"the judge {name} must return two numbers (p_yes, p_no); got {answer!r}")
+        p_yes, p_no = np.array(answers, dtype=np.float64).reshape(-1, 2).T
+        return p_yes, p_no
+
+
 def focus_text(focus: str) -> str:
-    """The words of a focus: one of the paper's by its name in `FOCI`, or the caller's own text as it is."""
-    return FOCI.get(focus, focus)
+    """The words of a focus: one of the paper's by its name in `FOCI`, or the caller's own.
+
+    An own text that asks for yes or no itself stays as it is; another sentence is followed by that request, and a few
+    words, as in `the weather`, are set into the question of the paper's section II-B.
+    """
+    if focus in FOCI:
+        return FOCI[focus]
+    if {"yes", "no"} <= set(re.findall(r"[a-z]+", focus.lower())):
+        return focus
+    return f"{focus} Use yes or no to answer." if focus.rstrip()[-1:] in {*".!?"} else _OWN.format(focus=focus)
 
 
 def question(info_a: str, info_b: str, focus: str) -> str:

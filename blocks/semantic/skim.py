@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from lgvsc_flow import Block, In, Out, setting
+from lgvsc_flow.blocks.semantic.choices import make_describer
 from lgvsc_flow.blocks.semantic.psss import Describer
-from lgvsc_flow.blocks.semantic.scoring import PerFrameScorer, make_describer
+from lgvsc_flow.blocks.semantic.scoring import PerFrameScorer
 from lgvsc_flow.blocks.semantic.segmenter import Part, Segmenter, with_motion
 from lgvsc_flow.errors import SettingError
 from lgvsc_flow.items import Frame, Segment
@@ -33,9 +34,10 @@ class Skim(Block):
     closing: bool = setting(True, doc="send the last frame as a keyframe of its own (K_{N+1} = F)")
 
     def validate(self) -> None:
-        if not isinstance(self.describer, str | Describer):
-            raise SettingError(f"Skim.describer needs the methods load and describe; got {self.describer!r}")
-        make_describer(self.describer)
+        try:
+            make_describer(self.describer)
+        except SettingError as error:
+            raise SettingError(f"Skim.{error}") from None
 
     def start(self) -> None:
         self._scorer: PerFrameScorer | None = None

@@ -114,7 +114,11 @@ def test_text_only_reports_captions_and_says_why_there_is_no_video(video, tmp_pa
     assert data["quality"] == {"psnr_db": None, "ssim": None}
     assert "no video is written" in data["notes"][0]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["report.html", "run.json"]
-    assert "as sent" in (tmp_path / "report.html").read_text()
+    page = (tmp_path / "report.html").read_text()
+    assert "as sent" in page
+    assert "<th class=text>caption sent</th><th class=text>received</th>" in page
+    assert f"<td>captions coded with</td><td>{data['coding']['captions']}</td>" in page
+    assert f"<td>side information</td><td>{data['coding']['side']}</td>" in page
 
 
 def test_the_report_is_one_file(video, tmp_path):
@@ -249,3 +253,12 @@ def test_bad_arguments(video, tmp_path, monkeypatch, capsys):
         code, text = command(monkeypatch, capsys, "run", video, "--out", tmp_path / "out", *words)
         assert code == 2, words
         assert "Traceback" not in text
+
+
+def test_motion_fields_cross_the_link(video, tmp_path):
+    score, field = (send(Scheme(side=side), video, tmp_path / side) for side in ("score", "field"))
+    assert field["coding"] == {"captions": "letters", "side": "field", "keyframes": "embedded"}
+    assert field["captions_lost"] == {}
+    assert field["keyframes"] == score["keyframes"]
+    sizes = [d["cbr"]["parts"]["side information"]["bytes"] for d in (score, field)]
+    assert sizes[0] < sizes[1] < sizes[0] + 100

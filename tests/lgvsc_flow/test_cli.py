@@ -17,7 +17,7 @@ def command(monkeypatch, capsys):
     def call(*words, columns=200):
         monkeypatch.setattr("sys.argv", ["lgvsc-flow", *map(str, words)])
         monkeypatch.setenv("COLUMNS", str(columns))
-        monkeypatch.setattr("lgvsc_flow.cli.console", Console(markup=False, width=columns))
+        monkeypatch.setattr("lgvsc_flow.cli_common.console", Console(markup=False, width=columns))
         code = 0
         try:
             main()
@@ -114,9 +114,9 @@ def test_results_as_json(command, file, tmp_path):
 
 
 def test_what_is_no_finite_number_is_null_in_json(tmp_path):
-    from lgvsc_flow.cli import _write_json
+    from lgvsc_flow.cli_common import write_json
 
-    _write_json(tmp_path / "a.json", {"ber": float("nan"), "all": [float("inf"), 1.5]})
+    write_json(tmp_path / "a.json", {"ber": float("nan"), "all": [float("inf"), 1.5]})
     assert json.loads((tmp_path / "a.json").read_text()) == {"ber": None, "all": [None, 1.5]}
 
 
@@ -140,8 +140,10 @@ def test_check_takes_changes(command, file):
     assert "AwgnChannel has no setting 'esn0' (did you mean esn0_db?)" in text
 
 
-@pytest.mark.parametrize("words", [[], ["run"], ["demo"], ["run-graph"], ["check"], ["blocks"]])
-def test_help_has_examples(command, words):
-    code, text = command(*words, "--help")
+@pytest.mark.parametrize(
+    "name", ["", "run", "demo", "calibrate", "run-graph", "check", "ber", "models", "blocks", "compile"]
+)
+def test_help_has_examples(command, name):
+    code, text = command(*name.split(), "--help")
     assert code == 0
     assert "Example" in text

@@ -97,7 +97,10 @@ def test_the_embedded_model_resolves_from_its_package():
 def test_every_known_model_has_digests_and_a_way_to_get_it():
     for model in MODELS.values():
         assert all(len(f.sha256) == 64 for f in model.files)
-        assert f"{model.distribution}=={model.version}" in model.how_to_get
+        assert bool(model.files) == bool(model.distribution)
+        source = f"{model.distribution}=={model.version}" if model.files else model.repository
+        assert source
+        assert source in model.how_to_get
 
 
 def test_a_missing_module_names_its_extra():

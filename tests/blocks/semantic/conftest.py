@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -101,3 +104,38 @@ def scripted_judge() -> type[ScriptedJudge]:
 @pytest.fixture
 def numbered() -> Callable[..., list[Frame]]:
     return numbered_frames
+
+
+@pytest.fixture(scope="session")
+def tiny() -> ModuleType:
+    """The module tiny_models beside this file."""
+    pytest.importorskip("transformers")
+    spec = importlib.util.spec_from_file_location("tiny_models", Path(__file__).with_name("tiny_models.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def vlm_folder(tiny: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The folder of a vision-language model.
+
+    A family of tiny_models, `sharp` (InternVL with a mass of yes and no above 0.5), or `checkpoint`, which
+    LGVSC_FLOW_TEST_VLM names.
+    """
+    built: dict[str, Path] = {}
+
+    def folder(family: str) -> Path:
+        if family == "checkpoint":
+            if not os.environ.get("LGVSC_FLOW_TEST_VLM"):
+                pytest.skip("LGVSC_FLOW_TEST_VLM names no checkpoint folder")
+            return Path(os.environ["LGVSC_FLOW_TEST_VLM"])
+        if family not in built:
+            sharp = family == "sharp"
+            made = tiny.tiny_vlm("internvl" if sharp else family, tmp_path_factory.mktemp(family), sharp=sharp, seed=3)
+            built[family] = made
+        return built[family]
+
+    return folder

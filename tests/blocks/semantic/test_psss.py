@@ -1,7 +1,17 @@
 import numpy as np
 import pytest
 
-from lgvsc_flow.blocks.semantic.psss import FOCI, Description, PromptJudge, focus_text, question, s_abs, s_rel
+from lgvsc_flow.blocks.semantic.psss import (
+    FOCI,
+    Description,
+    FunctionJudge,
+    PromptJudge,
+    focus_text,
+    question,
+    s_abs,
+    s_rel,
+)
+from lgvsc_flow.errors import ModelError
 
 
 class EchoModel:
@@ -40,7 +50,16 @@ def test_foci_are_the_three_of_the_paper():
     assert "Determine if these aspects depict the exact same scene." in FOCI["general"]
     assert "Ignore any differences in the background or environment." in FOCI["main_object"]
     assert "Ignore any people, objects, or their actions in the foreground." in FOCI["background"]
-    assert focus_text("Look at the hands only.") == "Look at the hands only."
+
+
+def test_own_foci_are_asked_for_yes_or_no():
+    own = "Are the hands alike? Answer with yes or no."
+    assert focus_text(own) == own
+    assert focus_text("Look at the hands only.") == "Look at the hands only. Use yes or no to answer."
+    assert focus_text("the weather") == (
+        "Compare the two descriptions. Determine whether they are similar from the perspective of the weather, "
+        "use yes or no to answer."
+    )
 
 
 def test_prompts_of_one_keyframe_share_their_beginning():
@@ -54,3 +73,20 @@ def test_prompt_judge_asks_about_every_candidate():
     p_yes, p_no = judge.judge(Description("a cat"), [Description("a dog"), Description("a cow")], "background")
     np.testing.assert_allclose(s_rel(p_yes, p_no), [0.5, 0.5])
     assert model.prompts == [question("a cat", "a dog", "background"), question("a cat", "a cow", "background")]
+
+
+def test_a_function_is_a_judge():
+    judge = FunctionJudge(lambda a, b, focus: (0.9, 0.05) if a == b else (0.1, len(focus) / 100))
+    p_yes, p_no = judge.judge(Description("a cat"), [Description("a cat"), Description("a dog")], "general")
+    np.testing.assert_allclose(p_yes, [0.9, 0.1])
+    np.testing.assert_allclose(p_no, [0.05, 0.07])
+    assert [len(p) for p in judge.judge(Description("a"), [], "general")] == [0, 0]
+
+
+@pytest.mark.parametrize("answer", [0.5, (0.5,), ("yes", "no"), None])
+def test_a_function_that_returns_something_else_is_named(answer):
+    def mine(a, b, focus):
+        return answer
+
+    with pytest.raises(ModelError, match=r"the judge mine must return two numbers \(p_yes, p_no\); got"):
+        FunctionJudge(mine).judge(Description("a"), [Description("b")], "general")

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
 from lgvsc_flow.block import Block, setting
-from lgvsc_flow.blocks.world.model import MODELS, WorldModel, load_world_model
+from lgvsc_flow.blocks.world.model import WorldModel, load_world_model, model_settings
 from lgvsc_flow.blocks.world.timeline import Span, Timeline
-from lgvsc_flow.errors import SettingError
+from lgvsc_flow.errors import ModelError, SettingError
 from lgvsc_flow.items import Caption, Frame, Keyframe, SideInfo
 from lgvsc_flow.ports import In, Out
 
@@ -112,29 +113,51 @@ class WorldModelBlock(Block):
     width: int = setting(ge=1, unit="pixels")
     fps: Fraction | float | str = setting(25, unit="1/s")
     model: str | WorldModel = setting("interpolator", doc="a name, or an object that is a WorldModel")
+    world_settings: Mapping[str, Any] | None = setting(None, doc="settings of a model by name")
 
     def validate(self) -> None:
-        if isinstance(self.model, str) and not self._known(self.model):
-            raise SettingError(f"{type(self).__name__}.model is one of {', '.join(MODELS)}; got '{self.model}'")
-        if not isinstance(self.model, str | WorldModel):
-            raise SettingError(f"{type(self).__name__}.model is a name or a WorldModel; got {self.model!r}")
+        self._model = self._built()
         self._rate = _rate(self.fps)
         self._timeline = self._new_timeline()
 
     def start(self) -> None:
-        model = self._load()
-        model.load()
-        self._dsa = Dsa(model, self.height, self.width)
+        self._model.video_size = (self.height, self.width)
+        self._model.load()
+        self._dsa = Dsa(self._model, self.height, self.width)
         self._timeline = self._new_timeline()
         self._sent = 0
         # A stream of its own for each segment: none depends on the lengths of those before it.
         self._root = int(self.rng.integers(2**63))
 
-    def _known(self, name: str) -> bool:
-        return name in MODELS
+    def _built(self) -> WorldModel:
+        """The model, without its weights: a wrong name or setting is found before anything runs."""
+        where = type(self).__name__
+        given = {} if self.world_settings is None else self.world_settings
+        if not isinstance(given, Mapping) or not all(isinstance(k, str) for k in given):
+            raise SettingError(f"{where}.world_settings is a mapping of setting names to values; got {given!r}")
+        if isinstance(self.model, WorldModel):
+            if given:
+                raise SettingError(
+                    f"{where}.world_settings go with a model by name; {type(self.model).__name__} is built already"
+                )
+            return self.model
+        if not isinstance(self.model, str):
+            raise SettingError(f"{where}.model is a name or a WorldModel; got {self.model!r}")
+        try:
+            return self._load(self.model, given)
+        except (ModelError, SettingError) as error:
+            raise SettingError(f"{where}: {error}") from error
 
-    def _load(self) -> WorldModel:
-        return load_world_model(self.model) if isinstance(self.model, str) else self.model
+    def _load(self, name: str, settings: Mapping[str, Any]) -> WorldModel:
+        return load_world_model(name, **settings)
+
+    def check_model(self) -> None:
+        """See that what the model needs is here, without loading it.
+
+        Raises:
+            ModelError: something is missing.
+        """
+        self._model.check()
 
     def _new_timeline(self) -> Timeline:
         return Timeline(self.num_frames)
@@ -148,6 +171,11 @@ class WorldModelBlock(Block):
     def generator(self) -> str:
         """The name of the world model."""
         return self.model if isinstance(self.model, str) else self.model.name
+
+    @property
+    def generator_settings(self) -> dict[str, Any]:
+        """All settings of a world model by name, also those left at their defaults."""
+        return model_settings(self.model, self.world_settings or {}) if isinstance(self.model, str) else {}
 
     def finish(self) -> Iterator[Frame]:
         for span in self._timeline.finish():

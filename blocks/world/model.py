@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Any
 
 import numpy as np
 
-from lgvsc_flow.errors import ModelError
+from lgvsc_flow.errors import ModelError, SettingError
 from lgvsc_flow.items import Caption, SideInfo
 
-__all__ = ["MODELS", "LengthGrid", "WorldModel", "load_text_model", "load_world_model"]
+__all__ = [
+    "MODELS",
+    "LengthGrid",
+    "WorldModel",
+    "load_text_model",
+    "load_world_model",
+    "model_settings",
+    "world_model_class",
+]
 
-MODELS = ("interpolator",)
-"""Names that `load_world_model` knows."""
+_HERE = "lgvsc_flow.blocks.world"
+MODELS: Mapping[str, str] = {
+    "interpolator": f"{_HERE}.interpolate:InterpolatorModel",
+    "ltx": f"{_HERE}.ltx:LtxModel",
+    "wan-vace": f"{_HERE}.vace:WanVaceModel",
+    "wan-flf": f"{_HERE}.wan:WanFirstLastModel",
+}
+"""The world models by name: `module:Class`, imported when the name is asked for."""
 
 
 @dataclass(frozen=True)
@@ -39,20 +57,33 @@ class LengthGrid:
 class WorldModel(ABC):
     """A generator of video segments.
 
+    Its constructor takes plain settings by name, checks them (`SettingError`), and reads nothing: no weights, no
+    heavy module. `load` does that, once per graph, whatever the number of segments and their lengths.
+
     Attributes:
         name: what reports call it.
         length_grid: the lengths it can make.
         max_frames: the longest segment it can make, None for any.
         from_text: whether it generates without keyframes, from the caption alone.
+        video_size: height and width of the video, set by the block before `load`; where no keyframe is given, frames
+            are made of this size.
     """
 
     name: str = ""
     length_grid: LengthGrid = LengthGrid()
     max_frames: int | None = None
     from_text: bool = False
+    video_size: tuple[int, int] | None = None
+
+    def check(self) -> None:  # noqa: B027, a model without weights has nothing to look for
+        """See that weights, packages and the device are here, quickly and without loading anything.
+
+        Raises:
+            ModelError: something is missing; the message says how to get it.
+        """
 
     def load(self) -> None:  # noqa: B027, a model without weights has nothing to load
-        """Load weights, once, before the first segment.
+        """Load weights, before the first segment; called again, it has nothing to do.
 
         Raises:
             ModelError: they are missing or corrupt.
@@ -84,28 +115,63 @@ class WorldModel(ABC):
         """
 
 
-def load_world_model(name: str) -> WorldModel:
-    """A model by name.
+def world_model_class(name: str) -> type[WorldModel]:
+    """The class of a model by name; importing it loads no weights.
 
     Raises:
         ModelError: the name is not one of `MODELS`.
     """
-    if name == "interpolator":
-        from lgvsc_flow.blocks.world.interpolate import InterpolatorModel
+    if name not in MODELS:
+        close = get_close_matches(name, MODELS, 1, 0.5)
+        hint = f"did you mean {close[0]}? " if close else ""
+        raise ModelError(f"no world model is called '{name}'; {hint}there are {', '.join(MODELS)}")
+    module, _, attribute = MODELS[name].partition(":")
+    found: type[WorldModel] = getattr(import_module(module), attribute)
+    return found
 
-        return InterpolatorModel()
-    raise ModelError(f"no world model is called '{name}'. Installed: {', '.join(MODELS)}.")
 
-
-def load_text_model(name: str = "") -> WorldModel:
-    """A model that generates from captions alone.
+def load_world_model(name: str, **settings: Any) -> WorldModel:
+    """A model by name, with its settings; its weights come with `load`.
 
     Raises:
-        ModelError: always in this version, since no installed model can.
+        ModelError: the name is not one of `MODELS`.
+        SettingError: the model has no such setting, or refuses its value.
     """
-    found = f"'{name}' generates between keyframes only" if name in MODELS else "no installed world model"
-    found = found if name in MODELS else f"{found} generates video from text"
-    raise ModelError(
-        f"Text-only needs a world model that generates from captions alone, and {found}. "
-        "Send keyframes too (scheme skem-dsa or skim-sfa), or pass a WorldModel with from_text=True."
+    cls = world_model_class(name)
+    known = list(inspect.signature(cls).parameters)
+    for setting in settings:
+        if setting not in known:
+            close = get_close_matches(str(setting), known, 1, 0.5)
+            hint = f"; did you mean {close[0]}?" if close else ";"
+            has = f"it has {', '.join(known)}" if known else "it has none"
+            raise SettingError(f"the world model {name} has no setting '{setting}'{hint} {has}")
+    try:
+        return cls(**settings)
+    except TypeError as error:
+        raise SettingError(f"the world model {name} cannot be built: {error}") from error
+
+
+def model_settings(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """All settings of a model by name: those given, and the defaults of the others."""
+    parameters = inspect.signature(world_model_class(name)).parameters.values()
+    return {p.name: settings.get(p.name, None if p.default is p.empty else p.default) for p in parameters}
+
+
+def load_text_model(name: str = "", **settings: Any) -> WorldModel:
+    """A model by name that generates from captions alone.
+
+    Raises:
+        ModelError: no name is given, or the model generates between keyframes only.
+        SettingError: as of `load_world_model`.
+    """
+    advice = (
+        "Name one that can (ltx or wan-vace, with a checkpoint), send keyframes too (scheme skem-dsa or skim-sfa), or "
+        "pass a WorldModel with from_text=True."
     )
+    needs = "Text-only needs a world model that generates from captions alone, and"
+    if not name:
+        raise ModelError(f"{needs} none is named. {advice}")
+    model = load_world_model(name, **settings)
+    if not model.from_text:
+        raise ModelError(f"{needs} '{name}' generates between keyframes only. {advice}")
+    return model

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from lgvsc_flow.block import setting
 from lgvsc_flow.blocks.world.dsa import WorldModelBlock
@@ -19,26 +20,23 @@ class TextWorldModel(WorldModelBlock):
     """Generate a video from its captions (the Text-Only scheme of the paper, section III-B).
 
     Captions come without a place: they share the video's frames evenly, and the last one gets the closing frame.
-    It takes a model with `from_text`; none comes with this version, and `start` says so.
+    It takes a model with `from_text`.
 
     Raises:
-        ModelError: there is no model that generates from text.
+        SettingError: no model is named, or one that does not generate from text.
     """
 
     captions = In(Caption)
 
-    model: str | WorldModel = setting("", doc="a WorldModel with from_text; a name when one is installed")
+    model: str | WorldModel = setting("", doc="name of a model with from_text, or such a WorldModel")
 
     def validate(self) -> None:
         super().validate()
-        if isinstance(self.model, WorldModel) and not self.model.from_text:
+        if not self._model.from_text:
             raise SettingError(f"TextWorldModel.model must generate from text (from_text), {self.generator} does not")
 
-    def _known(self, name: str) -> bool:
-        return True  # start() says what is missing
-
-    def _load(self) -> WorldModel:
-        return load_text_model(self.model) if isinstance(self.model, str) else self.model
+    def _load(self, name: str, settings: Mapping[str, Any]) -> WorldModel:
+        return load_text_model(name, **settings)
 
     def _new_timeline(self) -> Timeline:
         return Timeline(self.num_frames, join=False)

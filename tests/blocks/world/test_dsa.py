@@ -205,7 +205,7 @@ def test_mistakes() -> None:
     wrong = [Keyframe(0, np.zeros((8, 8, 3), np.uint8)), keys[1]]
     with pytest.raises(BlockError, match=r"keyframe 0 is 8x8, the session was described as 24x32; set DsaWorldModel's"):
         rebuild([wrong, captions, sides], 4)
-    with pytest.raises(SettingError, match=r"DsaWorldModel.model is one of interpolator; got 'sora'"):
+    with pytest.raises(SettingError, match=r"DsaWorldModel: no world model is called 'sora'; there are interpolator"):
         DsaWorldModel(num_frames=1, height=1, width=1, model="sora")
     with pytest.raises(SettingError, match="fps is a number above 0"):
         DsaWorldModel(num_frames=1, height=1, width=1, fps=0)

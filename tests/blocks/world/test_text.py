@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lgvsc_flow.blocks.world import InterpolatorModel, TextWorldModel, WorldModel
-from lgvsc_flow.errors import BlockError, SettingError
+from lgvsc_flow.errors import SettingError
 from lgvsc_flow.items import Caption
 from lgvsc_flow.testing import run_block
 
@@ -30,8 +30,10 @@ def captions() -> list[Caption]:
 
 
 def test_refuses_without_a_model_and_says_what_to_do() -> None:
-    with pytest.raises(BlockError, match=r"Text-only needs a world model that generates from captions alone"):
-        run_block(TextWorldModel(**SIZE), captions())
+    with pytest.raises(SettingError, match=r"^TextWorldModel: Text-only needs a world model that generates from capt"):
+        TextWorldModel(**SIZE)
+    with pytest.raises(SettingError, match=r"'interpolator' generates between keyframes only"):
+        TextWorldModel(model="interpolator", **SIZE)
     with pytest.raises(SettingError, match="must generate from text"):
         TextWorldModel(model=InterpolatorModel(), **SIZE)
 

@@ -28,6 +28,7 @@ EXAMPLES = (
 CHOICES = {"embedded": "efficientnet-lite0", "minilm": "all-minilm-l6-v2"}
 MODULES = {
     "models": ("torch", "safetensors"),
+    "metrics": ("torch", "pytorch_msssim"),
     "text-judge": ("torch", "transformers"),
     "llm": ("torch", "transformers", "accelerate", "gguf"),
     "vlm": ("torch", "transformers", "PIL"),

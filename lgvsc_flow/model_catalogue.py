@@ -111,6 +111,22 @@ CATALOGUE: Mapping[str, Model] = {
             parameters=22_713_216,
         ),
         Model(
+            name="stlpips-alex",
+            purpose="trunk and heads of ST-LPIPS",
+            licence="BSD-2-Clause",
+            distribution="stlpips-pytorch",
+            version="0.0.2",
+            files=(
+                ModelFile(
+                    "alex_shift_tolerant.pth",
+                    "stlpips_pytorch/weights/vST0.0/alex_shift_tolerant.pth",
+                    "b356b382f96010f77d085ee8343ecd9fd322d0a56e8de2b2d0549fafcad8b9ee",
+                ),
+            ),
+            extra="metrics",
+            parameters=2_470_848,
+        ),
+        Model(
             name="smollm2-135m",
             purpose="text judge and caption coder",
             licence="Apache-2.0",

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 from lgvsc_flow.lazy import exports
 
 if TYPE_CHECKING:
-    from lgvsc_flow.blocks.world.dsa import Dsa as Dsa, DsaWorldModel as DsaWorldModel
+    from lgvsc_flow.blocks.world.adapt import Dsa as Dsa
+    from lgvsc_flow.blocks.world.dsa import DsaWorldModel as DsaWorldModel
     from lgvsc_flow.blocks.world.interpolate import InterpolatorModel as InterpolatorModel
     from lgvsc_flow.blocks.world.model import (
         LengthGrid as LengthGrid,
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = exports(
     __name__,
     {
-        "dsa": ["Dsa", "DsaWorldModel"],
+        "adapt": ["Dsa"],
+        "dsa": ["DsaWorldModel"],
         "interpolate": ["InterpolatorModel"],
         "model": ["LengthGrid", "WorldModel", "load_world_model"],
         "sfa": ["SfaWorldModel"],

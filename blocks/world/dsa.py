@@ -1,102 +1,24 @@
-"""DSA, the dynamic semantic adapter: one world model, one set of weights, segments of any length."""
+"""DSA, the dynamic semantic adapter, as a block: one world model, one set of weights, segments of any length."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from lgvsc_flow.block import Block, setting
+from lgvsc_flow.blocks.world.adapt import Dsa
 from lgvsc_flow.blocks.world.model import WorldModel, load_world_model, model_settings
 from lgvsc_flow.blocks.world.timeline import Span, Timeline
 from lgvsc_flow.errors import ModelError, SettingError
 from lgvsc_flow.items import Caption, Frame, Keyframe, SideInfo
 from lgvsc_flow.ports import In, Out
 
-__all__ = ["Dsa", "DsaWorldModel", "WorldModelBlock"]
+__all__ = ["DsaWorldModel", "WorldModelBlock"]
 
-GREY = 128
-
-
-class Dsa:
-    """Makes segments of any length with a model of fixed lengths, and holds pictures where it cannot (paper, II-D2).
-
-    A length off the model's grid is rounded up to the grid and the frames retimed to the segment, so that both
-    keyframes stay in their places. A segment longer than `max_frames` is chained: each piece continues from the
-    last frame of the piece before it, and the final piece leads to the next keyframe. Frames on the two sides of a
-    cut are made apart. The model is loaded once; a length is only an argument of it.
-
-    Args:
-        model: the generator.
-        height, width: size of the video in pixels.
-    """
-
-    def __init__(self, model: WorldModel, height: int, width: int) -> None:
-        self.model = model
-        self._seen = np.full((height, width, 3), GREY, np.uint8)
-
-    def generate(
-        self,
-        first: np.ndarray | None,
-        last: np.ndarray | None,
-        caption: Caption,
-        side: SideInfo,
-        num_frames: int,
-        rng: np.random.Generator,
-    ) -> Iterator[np.ndarray]:
-        """Exactly `num_frames` frames, uint8 [height, width, 3]; arguments as in `WorldModel.generate`.
-
-        `side.cut_at` = c: frames before c know `first` alone, frames from c on `last` alone. Without any keyframe
-        (and a model that cannot do without) the picture seen last is held, mid-grey at the beginning.
-        """
-        cut = num_frames if side.cut_at is None else min(side.cut_at, num_frames)
-        if side.cut_at is None:
-            shots = [(first, last, num_frames)]
-        else:
-            shots = [(first, None, cut), (None, last, num_frames - cut)]
-        for opening, closing, count in shots:
-            if count == 0:
-                continue
-            part = replace(side, length=count, cut_at=None)
-            if opening is None and closing is None and not self.model.from_text:
-                opening = self._seen
-            for frame in self._shot(opening, closing, caption, part, count, rng):
-                self._seen = frame
-                yield frame
-
-    def _shot(
-        self,
-        first: np.ndarray | None,
-        last: np.ndarray | None,
-        caption: Caption,
-        side: SideInfo,
-        count: int,
-        rng: np.random.Generator,
-    ) -> Iterator[np.ndarray]:
-        """Frames of one shot, in pieces that the model can make."""
-        grid = self.model.length_grid
-        longest = None if self.model.max_frames is None else grid.at_most(self.model.max_frames)
-        while longest is not None and count > longest:
-            piece = list(self.model.generate(first, None, caption, replace(side, length=longest), longest, rng))
-            # Its last frame opens the next piece.
-            yield from piece[:-1]
-            first, count = piece[-1], count - (longest - 1)
-        made = grid.at_least(count)
-        frames = self.model.generate(first, last, caption, replace(side, length=count), made, rng)
-        yield from frames if made == count else retimed(frames, made, count)
-
-
-def retimed(frames: Iterable[np.ndarray], made: int, count: int) -> Iterator[np.ndarray]:
-    """`count` of `made` frames, evenly spaced: the first stays, and what follows them stays behind them."""
-    wanted = [(2 * i * made + count) // (2 * count) for i in range(count)]
-    position = 0
-    for number, frame in enumerate(frames):
-        while position < count and wanted[position] == number:
-            yield frame
-            position += 1
+SUSPECTED = "suspected cuts"
 
 
 class WorldModelBlock(Block):
@@ -118,7 +40,7 @@ class WorldModelBlock(Block):
     def validate(self) -> None:
         self._model = self._built()
         self._rate = _rate(self.fps)
-        self._timeline = self._new_timeline()
+        self._timeline, self._dsa = self._new_timeline(), Dsa(self._model, self.height, self.width)
 
     def start(self) -> None:
         self._model.video_size = (self.height, self.width)
@@ -165,7 +87,7 @@ class WorldModelBlock(Block):
     @property
     def concealed(self) -> dict[str, int]:
         """How often each kind of loss was concealed."""
-        return dict(self._timeline.concealed)
+        return {**self._timeline.concealed, SUSPECTED: self._dsa.suspected}
 
     @property
     def generator(self) -> str:
@@ -184,13 +106,9 @@ class WorldModelBlock(Block):
     def _frames(self, span: Span) -> Iterator[Frame]:
         count = span.stop - span.start
         rng = np.random.default_rng([self._root, span.start])
-        made = 0
         for pixels in self._dsa.generate(span.first, span.last, span.caption, span.side, count, rng):
             yield Frame(pixels, self._sent, float(self._sent / self._rate))
             self._sent += 1
-            made += 1
-        if made != count:
-            raise RuntimeError(f"the world model {self.generator} made {made} frames where {count} were asked for")
 
 
 class DsaWorldModel(WorldModelBlock):

@@ -37,21 +37,38 @@ MODELS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class LengthGrid:
-    """The segment lengths that a model can make: the multiples of `step`.
+    """The segment lengths that a model can make: the multiples of `step`, or of those only `lengths`.
 
     A segment ends before the next keyframe. A video model that makes 8k + 1 frames, both keyframes included, makes
-    segments of 8k frames: `LengthGrid(8)`. `LengthGrid(1)` is any length.
+    segments of 8k frames: `LengthGrid(8)`. `LengthGrid(1)` is any length. With `lengths` a model that is compiled for
+    each length is compiled a few times only; the largest of them is the longest it makes (`max_frames`).
     """
 
     step: int = 1
+    lengths: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        wrong = [n for n in self.lengths if n < 1 or n % self.step]
+        if self.step < 1 or wrong:
+            found = f"step {self.step}" if self.step < 1 else f"lengths {', '.join(map(str, wrong))}"
+            raise SettingError(f"a length grid has multiples of a step of 1 or more; got {found} (step {self.step})")
 
     def at_least(self, num_frames: int) -> int:
-        """The smallest length on the grid that is `num_frames` or more."""
+        """The smallest length on the grid that is `num_frames` or more; of `lengths` the largest, where none is."""
+        if self.lengths:
+            return min((n for n in self.lengths if n >= num_frames), default=max(self.lengths))
         return -(-num_frames // self.step) * self.step
 
     def at_most(self, num_frames: int) -> int:
         """The largest length on the grid that is `num_frames` or less; 0 where there is none."""
+        if self.lengths:
+            return max((n for n in self.lengths if n <= num_frames), default=0)
         return num_frames // self.step * self.step
+
+    def __str__(self) -> str:
+        if self.lengths:
+            return f"{', '.join(map(str, sorted(self.lengths)))} frames"
+        return "any number of frames" if self.step == 1 else f"multiples of {self.step} frames"
 
 
 class WorldModel(ABC):

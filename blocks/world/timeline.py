@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import zip_longest
 
 import numpy as np
@@ -25,10 +25,11 @@ UNCLAIMED = "frames of no segment"
 
 @dataclass(frozen=True, eq=False)
 class Span:
-    """Frames `start` to `stop` (exclusive), made from the keyframe at `start` and the one at `stop`.
+    """Frames `start` to `stop` (exclusive) of one shot, made from the keyframe at `start` and the one at `stop`.
 
-    A lost keyframe joins its segment to the one before it, so a span covers one segment or several; `caption` and
-    `side` are in the span's own terms (`side.start`, `side.length`, `side.cut_at`).
+    A lost keyframe joins its segment to the one before it, so a span covers one segment or several; a cut ends it, and
+    the keyframe beyond the cut is None. `caption` and `side` are in the span's own terms (`side.start`,
+    `side.length`; `side.cut_at` is None).
     """
 
     index: int
@@ -83,7 +84,7 @@ class Timeline:
         else:
             self.concealed[CONTRADICTION] += 1
         if self._open and entry.side is not None and entry.keyframe is not None:
-            yield from self._release(entry.start, entry.keyframe)
+            yield from self._release(entry.start, entry)
         self._open.append(entry)
 
     def finish(self) -> Iterator[Span]:
@@ -100,7 +101,7 @@ class Timeline:
         inside = side.length >= 1 and side.start + side.length <= self.num_frames
         return follows and inside and (side.cut_at is None or 1 <= side.cut_at <= side.length)
 
-    def _release(self, end: int, keyframe: np.ndarray | None) -> Iterator[Span]:
+    def _release(self, end: int, arrived: _Entry | None) -> Iterator[Span]:
         entries, self._open = self._open, []
         self._place(entries, end)
         position = self._position
@@ -121,8 +122,7 @@ class Timeline:
             else:
                 groups.append([entry])
         for group, following in zip_longest(groups, groups[1:]):
-            last = keyframe if following is None else following[0].keyframe
-            yield from _spans(group, last)
+            yield from _spans(group, arrived if following is None else following[0])
         self._position = end
 
     def _place(self, entries: list[_Entry], end: int) -> None:
@@ -150,26 +150,60 @@ def _share(entries: list[_Entry], start: int, stop: int) -> None:
         entry.stop = start + (i + 1) * (stop - start) // count
 
 
-def _spans(group: list[_Entry], last: np.ndarray | None) -> Iterator[Span]:
-    """A group of segments with one keyframe, at its front, as one span; as two where several cuts are inside."""
-    head, stop = group[0], group[-1].stop
-    sides = [e.side for e in group if e.side is not None and not e.side.lost]
-    cuts = [s.start + s.cut_at for s in sides if s.cut_at is not None]
-    caption = next((e.caption for e in group if not e.caption.lost), head.caption)
-    frames = sum(s.length for s in sides)
-    motion = sum(s.motion * s.length for s in sides) / frames if frames else 0.0
-    lost = len(sides) < len(group)
-    side = SideInfo(head.index, head.start, stop - head.start, None, motion, lost=lost)
-    whole = Span(head.index, head.start, stop, head.keyframe, last, caption, side)
+def _spans(group: list[_Entry], following: _Entry | None) -> Iterator[Span]:
+    """A group of segments with one keyframe, at its front, as one span; cuts part it, at most into three.
+
+    Shots between the first and the last cut have no keyframe.
+    """
+    start, stop = group[0].start, group[-1].stop
+    first, last = group[0].keyframe, None if following is None else following.keyframe
+    cuts = [e.start + e.side.cut_at for e in group if e.side is not None and e.side.cut_at is not None]
+    behind = [] if following is None else [following]
     if not cuts:
-        yield whole
+        yield _span(group, start, stop, first, last, group)
         return
-    if len(cuts) == 1:
-        yield replace(whole, side=replace(side, cut_at=cuts[0] - head.start))
-        return
-    # Shots between the first and the last cut have no keyframe.
-    middle = cuts[0]
-    before = replace(side, length=middle - head.start)
-    after = replace(side, start=middle, length=stop - middle, cut_at=cuts[-1] - middle)
-    yield replace(whole, stop=middle, last=None, side=before)
-    yield replace(whole, start=middle, first=None, side=after)
+    for begin, end, opening, closing in (
+        (start, cuts[0], first, None),
+        (cuts[0], cuts[-1], None, None),
+        (cuts[-1], stop, None, last),
+    ):
+        # A caption tells of its segment's first frame: of the shot that it opens.
+        told = [e for e in (*group, *behind) if begin <= e.start and (e.start < end or end == stop)]
+        if begin < end:
+            yield _span(group, begin, end, opening, closing, told)
+
+
+def _span(
+    group: list[_Entry],
+    start: int,
+    stop: int,
+    first: np.ndarray | None,
+    last: np.ndarray | None,
+    told: list[_Entry],
+) -> Span:
+    """A part of the group; its caption is the first that arrived of the segments `told`."""
+    index = group[0].index
+    caption = next((e.caption for e in told if not e.caption.lost), Caption(index, None, lost=True))
+    inside = [(e, min(stop, e.stop) - max(start, e.start)) for e in group if e.start < stop and e.stop > start]
+    known = [(e.side, frames) for e, frames in inside if e.side is not None and not e.side.lost]
+    frames = sum(n for _, n in known)
+    motion = sum(side.motion * n for side, n in known) / frames if frames else 0.0
+    field = _field([side for side, _ in known], start, stop)
+    side = SideInfo(index, start, stop - start, None, motion, lost=len(known) < len(inside), field=field)
+    return Span(index, start, stop, first, last, caption, side)
+
+
+def _field(sides: list[SideInfo], start: int, stop: int) -> np.ndarray | None:
+    """The mean of the segments' motion fields, by the frames that each tells of; None where most are untold."""
+    fields, weights = list[np.ndarray](), list[int]()
+    for side in sides:
+        told = min(stop, side.start + (side.length if side.cut_at is None else side.cut_at)) - max(start, side.start)
+        # A field holds from its segment's first frame to the cut; a part that begins later is another shot.
+        if side.field is not None and told > 0 and side.start >= start:
+            fields.append(side.field)
+            weights.append(told)
+    if len({f.shape for f in fields}) != 1 or 2 * sum(weights) < stop - start:
+        return None
+    if len(fields) == 1:
+        return fields[0]
+    return np.average(np.stack(fields), axis=0, weights=weights).astype(np.float32)

@@ -1,12 +1,10 @@
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
 from lgvsc_flow.blocks.video.synthetic import scene_frame
-from lgvsc_flow.blocks.world import Dsa, DsaWorldModel, InterpolatorModel, LengthGrid, WorldModel
-from lgvsc_flow.blocks.world.dsa import retimed
+from lgvsc_flow.blocks.world import DsaWorldModel, LengthGrid, WorldModel
 from lgvsc_flow.errors import BlockError, SettingError
 from lgvsc_flow.items import Caption, Frame, Keyframe, SideInfo
 from lgvsc_flow.testing import run_block
@@ -60,63 +58,6 @@ def stream(lengths: list[int], cuts: dict[int, int] | None = None, shots: list[i
 
 def rebuild(items: list[list[Any]], num_frames: int, **settings: Any) -> list[Frame]:
     return list(run_block(DsaWorldModel(num_frames=num_frames, height=H, width=W, **settings), *items))
-
-
-@pytest.mark.parametrize("step", [1, 4, 8])
-def test_any_length_from_a_model_of_fixed_lengths(step: int) -> None:
-    model = Ramp(step)
-    weights = model.weights
-    for count in range(1, 80):
-        dsa = Dsa(model, H, W)
-        made = values(
-            dsa.generate(plain(0), plain(200), CAPTION, SideInfo(0, 0, count), count, np.random.default_rng(0))
-        )
-        assert len(made) == count
-        assert made[0] == 0
-        # Retimed: each frame is within half a step of the grid of where it belongs.
-        assert all(abs(v - 200 * i / count) <= 100 / model.length_grid.at_least(count) + 1 for i, v in enumerate(made))
-    assert model.weights is weights
-    assert {asked[2] for asked in model.asked} == {n for n in range(step, 81) if n % step == 0 and n < 80 + step - 1}
-
-
-def test_long_segments_are_chained_with_one_frame_of_overlap() -> None:
-    model = Ramp(8, longest=17)
-    made = values(
-        Dsa(model, H, W).generate(plain(10), plain(90), CAPTION, SideInfo(0, 0, 40), 40, np.random.default_rng(0))
-    )
-    assert len(made) == 40
-    assert model.asked == [(10, None, 16), (10, None, 16), (10, 90, 16)]
-    assert made[:30] == [10] * 30
-    assert made[-1] >= 80
-
-
-def test_frames_on_the_two_sides_of_a_cut_are_made_apart() -> None:
-    model = Ramp(1)
-    made = Dsa(model, H, W).generate(
-        plain(10), plain(90), CAPTION, SideInfo(0, 0, 7, cut_at=5), 7, np.random.default_rng(0)
-    )
-    assert values(made) == [10] * 5 + [90] * 2
-    assert model.asked == [(10, None, 5), (None, 90, 2)]
-    at_end = Dsa(model, H, W).generate(
-        plain(10), plain(90), CAPTION, SideInfo(0, 0, 7, cut_at=7), 7, np.random.default_rng(0)
-    )
-    assert values(at_end) == [10] * 7
-
-
-def test_without_keyframes_the_last_picture_is_held_and_grey_before_any() -> None:
-    dsa, rng = Dsa(InterpolatorModel(), H, W), np.random.default_rng(0)
-    assert values(dsa.generate(None, None, CAPTION, SideInfo(0, 0, 2), 2, rng)) == [128, 128]
-    list(dsa.generate(plain(7), None, CAPTION, SideInfo(0, 0, 2), 2, rng))
-    assert values(dsa.generate(None, None, CAPTION, SideInfo(0, 0, 2), 2, rng)) == [7, 7]
-
-
-def test_retimed_keeps_the_ends() -> None:
-    def numbers(made: int, count: int) -> list[int]:
-        return [int(f[0]) for f in retimed((np.array([i]) for i in range(made)), made, count)]
-
-    assert numbers(8, 5) == [0, 2, 3, 5, 6]
-    assert numbers(8, 1) == [0]
-    assert numbers(8, 8) == list(range(8))
 
 
 def test_block_sends_every_frame_once_in_order_with_the_keyframes_in_place() -> None:
@@ -211,12 +152,3 @@ def test_mistakes() -> None:
         DsaWorldModel(num_frames=1, height=1, width=1, fps=0)
     with pytest.raises(SettingError, match="num_frames must be >= 1 frames, got 0"):
         DsaWorldModel(num_frames=0, height=1, width=1)
-
-
-def test_iterators_are_lazy() -> None:
-    """A long segment is never in memory as a whole."""
-    frames: Iterator[np.ndarray] = Dsa(InterpolatorModel(), H, W).generate(
-        plain(1), plain(9), CAPTION, SideInfo(0, 0, 10**9), 10**9, np.random.default_rng(0)
-    )
-    assert int(next(frames)[0, 0, 0]) == 1
-    assert int(next(frames)[0, 0, 0]) == 1

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -99,16 +101,106 @@ def test_everything_lost_is_still_a_full_video() -> None:
     assert spans(count=0)[1].concealed["frames of no segment"] == 19
 
 
+def test_a_cut_parts_a_span_and_each_part_knows_the_keyframe_of_its_shot() -> None:
+    found, _ = spans(cuts={0: 2, 1: 6})
+    assert short(found)[:4] == [(0, 2, 0, None), (2, 4, None, 1), (4, 10, 1, None), (10, 15, 2, 3)]
+    assert all(s.side.cut_at is None for s in found)
+
+
 def test_cuts_keep_their_frame_when_segments_join() -> None:
-    found, _ = spans(cuts={0: 4}, no_key={1})
-    assert short(found)[0] == (0, 10, 0, 2)
-    assert found[0].side.cut_at == 4
-    found, _ = spans(cuts={1: 2}, no_key={1})
-    assert found[0].side.cut_at == 6
+    assert short(spans(cuts={0: 4}, no_key={1})[0])[:2] == [(0, 4, 0, None), (4, 10, None, 2)]
+    assert short(spans(cuts={1: 2}, no_key={1})[0])[:2] == [(0, 6, 0, None), (6, 10, None, 2)]
     # A shot between two cuts has no picture of its own.
     found, _ = spans(cuts={0: 4, 1: 5}, no_key={1})
-    assert short(found)[:2] == [(0, 4, 0, None), (4, 10, None, 2)]
-    assert found[1].side.cut_at == 5
+    assert short(found)[:3] == [(0, 4, 0, None), (4, 9, None, None), (9, 10, None, 2)]
+    found, _ = spans(cuts={0: 2, 1: 3, 2: 5}, no_key={1, 2})
+    assert short(found)[:3] == [(0, 2, 0, None), (2, 15, None, None), (15, 18, 3, 4)]
+
+
+def test_a_part_behind_a_cut_has_the_caption_of_the_segment_that_shows_its_shot() -> None:
+    def words(found: list[Span]) -> list[str | None]:
+        return [s.caption.text for s in found]
+
+    # A caption describes its segment's keyframe: frames behind the cut are of the next segment's shot.
+    assert words(spans(cuts={0: 2})[0])[:3] == ["c0", "c1", "c1"]
+    assert words(spans(cuts={0: 4, 1: 5}, no_key={1})[0])[:3] == ["c0", "c1", "c2"]
+    assert words(spans(cuts={0: 4}, no_key={1})[0])[:2] == ["c0", "c1"]
+    # What the sender said of the last shot is all that is known of it.
+    assert words(spans(cuts={4: 1})[0])[-1] == "c4"
+    # Where no keyframe or no segment follows, nothing tells of the frames behind the cut.
+    found, _ = spans(cuts={1: 2}, count=2)
+    assert short(found)[-1] == (6, 19, None, None)
+    assert words(found)[-1] is None
+
+
+def test_a_lost_caption_is_the_next_one_of_the_span() -> None:
+    timeline, found = Timeline(19), list[Span]()
+    for i in range(5):
+        key = Keyframe(i, None, lost=True) if i in (1, 3) else Keyframe(i, picture(i))
+        caption = Caption(i, None, lost=True) if i in (0, 2, 3) else Caption(i, f"c{i}")
+        found += timeline.push(key, caption, SideInfo(i, STARTS[i], LENGTHS[i]))
+    found += timeline.finish()
+    assert [s.caption.text for s in found] == ["c1", None, "c4"]
+    assert [s.caption.lost for s in found] == [False, True, False]
+    assert timeline.concealed["lost captions"] == 3
+
+
+def grid(value: float, shape: tuple[int, int] = (2, 3)) -> np.ndarray:
+    return np.full((*shape, 2), value, np.float32)
+
+
+def moving(values: dict[int, float | np.ndarray], **how: Any) -> list[np.ndarray | None]:
+    """The fields of the spans where segment i has the field `values[i]`."""
+    cuts: dict[int, int] = how.pop("cuts", {})
+    fields = {i: v if isinstance(v, np.ndarray) else grid(v) for i, v in values.items()}
+    change = {i: SideInfo(i, STARTS[i], LENGTHS[i], cuts.get(i), field=f) for i, f in fields.items()}
+    return [s.side.field for s in spans(change=change, cuts=cuts, **how)[0]]
+
+
+def test_a_motion_field_reaches_its_span() -> None:
+    field = grid(3)
+    found = moving({1: field})
+    assert found[1] is field
+    assert [f is None for f in found] == [True, False, True, True, True]
+
+
+def test_joined_segments_have_the_mean_of_their_fields_by_their_frames() -> None:
+    found = moving({0: 1.0, 1: 2.0}, no_key={1})[0]
+    assert found is not None
+    assert found.dtype == np.float32
+    assert found == pytest.approx((4 * 1.0 + 6 * 2.0) / 10)
+    # One that tells of most frames holds for all; one that does not, for none.
+    assert moving({1: 2.0}, no_key={1})[0] == pytest.approx(2.0)
+    assert moving({0: 1.0}, no_key={1})[0] is None
+    assert moving({1: 2.0}, no_key={1}, no_side={0})[0] == pytest.approx(2.0)
+    assert moving({0: 1.0, 1: 2.0}, no_key={1}, no_side={1})[0] is None
+
+
+def test_fields_of_two_grids_do_not_join() -> None:
+    assert moving({0: grid(1), 1: grid(1, (4, 4))}, no_key={1})[0] is None
+
+
+def test_a_field_tells_of_the_shot_in_front_of_its_cut() -> None:
+    found = moving({0: 1.0}, cuts={0: 2})
+    assert found[0] == pytest.approx(1.0)
+    assert found[1] is None
+    # The segment behind the cut has lost its keyframe, not its field.
+    found = moving({0: 1.0, 1: 2.0}, cuts={0: 2}, no_key={1})
+    assert (found[0] == pytest.approx(1.0), found[1] == pytest.approx(2.0)) == (True, True)
+    found = moving({0: 1.0, 1: 2.0, 2: 3.0}, cuts={0: 4, 1: 4}, no_key={1, 2})
+    assert found[0] == pytest.approx(1.0)
+    assert found[1] == pytest.approx(2.0)
+    assert found[2] == pytest.approx(3.0)
+
+
+def test_motion_is_the_mean_of_the_parts_that_are_known() -> None:
+    change = {i: SideInfo(i, STARTS[i], LENGTHS[i], motion=m) for i, m in ((0, 1.0), (1, 2.0))}
+    found, _ = spans(change=change, no_key={1})
+    assert found[0].side.motion == pytest.approx(1.6)
+    assert not found[0].side.lost
+    found, _ = spans(change=change, no_key={1}, no_side={1})
+    assert found[0].side.motion == 1.0
+    assert found[0].side.lost
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,7 @@ __all__ = ["bursts", "items"]
 Size = int | tuple[int, int]
 
 MAX_SIDE = 24  # pixels of a picture's side
+MAX_CELLS = 16  # of a motion field, each way
 FRAMES_PER_S = 25.0
 
 
@@ -187,13 +188,18 @@ def _side(draw: DrawFn, low: int, high: int, lossy: bool, floats: _Floats) -> Si
     if draw(_lost(lossy)):
         return SideInfo(index, lost=True)
     length = draw(st.integers(1, 300))
+    cut_at = draw(st.none() | st.integers(1, length))
+    grid = st.tuples(st.integers(1, MAX_CELLS), st.integers(1, MAX_CELLS), st.just(2))
+    speeds = st.floats(-1000, 1000, width=32)
+    moving = (cut_at or length) > 1  # one frame shows no motion
     return SideInfo(
         index,
         start=draw(st.integers(0, 10000)),
         length=length,
-        cut_at=draw(st.none() | st.integers(1, length)),
+        cut_at=cut_at,
         motion=draw(st.floats(0, 100)),
         closing=length == 1 and draw(st.booleans()),
+        field=draw(st.none() | hnp.arrays(np.float32, grid, elements=speeds, fill=speeds)) if moving else None,
     )
 
 

@@ -7,7 +7,19 @@ from hypothesis import HealthCheck, find, given, settings, strategies as st
 
 from lgvsc_flow import items as types
 from lgvsc_flow.errors import MissingExtraError
-from lgvsc_flow.items import ArrayType, Bits, Caption, Frame, Keyframe, Llrs, Payload, Received, Segment, Symbols
+from lgvsc_flow.items import (
+    ArrayType,
+    Bits,
+    Caption,
+    Frame,
+    Keyframe,
+    Llrs,
+    Payload,
+    Received,
+    Segment,
+    SideInfo,
+    Symbols,
+)
 from lgvsc_flow.strategies import bursts, items
 from lgvsc_flow.testing import assert_same_items
 
@@ -56,6 +68,16 @@ def test_streams_join_on(segments, frames):
 
 
 @quick
+@given(items(SideInfo, lossy=False))
+def test_a_motion_field_is_one_that_a_segment_can_have(side):
+    if side.field is not None:
+        assert side.field.dtype == np.float32
+        assert side.field.shape == (*side.field.shape[:2], 2)
+        assert max(side.field.shape[:2]) <= 16
+        assert (side.cut_at or side.length) > 1
+
+
+@quick
 @given(st.lists(items(Caption, lossy=False) | items(Keyframe, lossy=False) | items(Payload, lossy=False)))
 def test_nothing_is_lost_without_leave(found):
     assert not any(i.lost for i in found)
@@ -70,6 +92,9 @@ def test_nothing_is_lost_without_leave(found):
         (items(Received), lambda x: x.gain.ndim == 0 and x.noise_variance.ndim == 1),
         (items(Caption), lambda x: x.lost and x.text is None),
         (items(Keyframe, 2), lambda x: x.lost and x.pixels is None),
+        (items(SideInfo), lambda x: x.lost and x.field is None),
+        (items(SideInfo), lambda x: x.field is not None and x.cut_at is not None and x.field.shape[0] > 1),
+        (items(SideInfo), lambda x: x.field is None and not x.lost and x.length > 1),
     ],
 )
 def test_the_corners_are_reached(strategy, condition):

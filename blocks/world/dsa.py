@@ -10,7 +10,7 @@ import numpy as np
 
 from lgvsc_flow.block import Block, setting
 from lgvsc_flow.blocks.world.adapt import Dsa
-from lgvsc_flow.blocks.world.model import WorldModel, load_world_model, model_settings
+from lgvsc_flow.blocks.world.model import MODELS, WorldModel, load_world_model, model_settings
 from lgvsc_flow.blocks.world.timeline import Span, Timeline
 from lgvsc_flow.errors import ModelError, SettingError
 from lgvsc_flow.items import Caption, Frame, Keyframe, SideInfo
@@ -38,8 +38,8 @@ class WorldModelBlock(Block):
     world_settings: Mapping[str, Any] | None = setting(None, doc="settings of a model by name")
 
     def validate(self) -> None:
-        self._model = self._built()
         self._rate = _rate(self.fps)
+        self._model = self._built()
         self._timeline, self._dsa = self._new_timeline(), Dsa(self._model, self.height, self.width)
 
     def start(self) -> None:
@@ -66,12 +66,19 @@ class WorldModelBlock(Block):
         if not isinstance(self.model, str):
             raise SettingError(f"{where}.model is a name or a WorldModel; got {self.model!r}")
         try:
-            return self._load(self.model, given)
+            return self._load(self.model, self._all_settings)
         except (ModelError, SettingError) as error:
             raise SettingError(f"{where}: {error}") from error
 
     def _load(self, name: str, settings: Mapping[str, Any]) -> WorldModel:
         return load_world_model(name, **settings)
+
+    @property
+    def _all_settings(self) -> Mapping[str, Any]:
+        """Those given, and the video's frame rate for a model that has such a setting."""
+        given = self.world_settings or {}
+        takes = isinstance(self.model, str) and self.model in MODELS and "fps" in model_settings(self.model, {})
+        return {"fps": float(self._rate), **given} if takes else given
 
     def check_model(self) -> None:
         """See that what the model needs is here, without loading it.
@@ -97,7 +104,12 @@ class WorldModelBlock(Block):
     @property
     def generator_settings(self) -> dict[str, Any]:
         """All settings of a world model by name, also those left at their defaults."""
-        return model_settings(self.model, self.world_settings or {}) if isinstance(self.model, str) else {}
+        return model_settings(self.model, self._all_settings) if isinstance(self.model, str) else {}
+
+    @property
+    def generator_counts(self) -> dict[str, int]:
+        """What the world model counted, as prompts that were too long."""
+        return dict(self._model.counts)
 
     def finish(self) -> Iterator[Frame]:
         for span in self._timeline.finish():

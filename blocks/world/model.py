@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -84,6 +85,7 @@ class WorldModel(ABC):
         from_text: whether it generates without keyframes, from the caption alone.
         video_size: height and width of the video, set by the block before `load`; where no keyframe is given, frames
             are made of this size.
+        counts: what happened along the way that a report should say, by name.
     """
 
     name: str = ""
@@ -91,6 +93,7 @@ class WorldModel(ABC):
     max_frames: int | None = None
     from_text: bool = False
     video_size: tuple[int, int] | None = None
+    counts: Counter[str] = Counter()
 
     def check(self) -> None:  # noqa: B027, a model without weights has nothing to look for
         """See that weights, packages and the device are here, quickly and without loading anything.

@@ -1,3 +1,4 @@
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -5,7 +6,8 @@ import pytest
 
 from lgvsc_flow.blocks.video.synthetic import scene_frame
 from lgvsc_flow.blocks.world import DsaWorldModel, LengthGrid, WorldModel
-from lgvsc_flow.errors import BlockError, SettingError
+from lgvsc_flow.blocks.world.model import MODELS
+from lgvsc_flow.errors import BlockError, ModelError, SettingError
 from lgvsc_flow.items import Caption, Frame, Keyframe, SideInfo
 from lgvsc_flow.testing import run_block
 
@@ -122,6 +124,70 @@ def test_one_frame_video() -> None:
     frames = rebuild(stream([]), 1)
     assert len(frames) == 1
     assert np.array_equal(frames[0].pixels, scene_frame(H, W, 0, 0))
+
+
+class Settled(Ramp):
+    """A model by name, with settings."""
+
+    built: list["Settled"] = []
+
+    def __init__(self, checkpoint: str = "here", step: int = 1, fps: float = 1.0) -> None:
+        super().__init__(step)
+        self.checkpoint, self.fps = checkpoint, fps
+        self.counts = Counter({"shortened prompts": 0})
+        Settled.built.append(self)
+
+    def check(self) -> None:
+        if self.checkpoint != "here":
+            raise ModelError(f"there is no {self.checkpoint}")
+
+    def generate(self, *args: Any) -> list[np.ndarray]:
+        self.counts["shortened prompts"] += 1
+        return super().generate(*args)
+
+
+def test_settings_reach_the_model_and_a_slip_is_found_before_it_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(MODELS, "settled", f"{__name__}:Settled")  # type: ignore[arg-type]
+    size: dict[str, Any] = {"num_frames": 11, "height": H, "width": W, "model": "settled"}
+    block = DsaWorldModel(fps="30000/1001", world_settings={"step": 4}, **size)
+    assert len(list(run_block(block, *stream([3, 5, 2])))) == 11
+    model = Settled.built[-1]
+    assert (model.length_grid.step, model.loads, model.video_size) == (4, 1, (H, W))
+    assert model.fps == pytest.approx(30000 / 1001)
+    assert block.generator_settings == {"checkpoint": "here", "step": 4, "fps": pytest.approx(30000 / 1001)}
+    assert block.generator_counts == {"shortened prompts": 3}
+    assert DsaWorldModel(world_settings={"fps": 8.0}, **size).generator_settings["fps"] == 8.0
+    before = len(Settled.built)
+    for settings, message in (
+        ({"stpe": 4}, r"DsaWorldModel: the world model settled has no setting 'stpe'; did you mean step\? it has "),
+        (["step"], r"DsaWorldModel.world_settings is a mapping of setting names to values; got \['step'\]"),
+        ({3: 4}, r"DsaWorldModel.world_settings is a mapping"),
+    ):
+        with pytest.raises(SettingError, match=message):
+            DsaWorldModel(world_settings=settings, **size)  # type: ignore[arg-type]
+    with pytest.raises(SettingError, match="DsaWorldModel: the world model interpolator has no setting 'step'; it has"):
+        DsaWorldModel(**{**size, "model": "interpolator"}, world_settings={"step": 4})
+    with pytest.raises(SettingError, match="world_settings go with a model by name; Ramp is built already"):
+        DsaWorldModel(**{**size, "model": Ramp(1)}, world_settings={"step": 4})
+    assert len(Settled.built) == before
+    with pytest.raises(ModelError, match="there is no elsewhere"):
+        DsaWorldModel(world_settings={"checkpoint": "elsewhere"}, **size).check_model()
+    assert not Settled.built[-1].loads
+
+
+def test_motion_fields_reach_the_model() -> None:
+    seen: list[Any] = []
+
+    class Seeing(Ramp):
+        def generate(self, *args: Any) -> list[np.ndarray]:
+            seen.append(args[3].field)
+            return super().generate(*args)
+
+    items = stream([4, 6], cuts={1: 2})
+    field = np.ones((2, 2, 2), np.float32)
+    items[2] = [SideInfo(s.index, s.start, s.length, s.cut_at, field=field * (s.index + 1)) for s in items[2]]
+    rebuild(items, 11, model=Seeing(8))
+    assert [None if f is None else float(f[0, 0, 0]) for f in seen] == [0.5, 2.0, None]
 
 
 def test_the_model_is_loaded_once() -> None:

@@ -32,6 +32,7 @@ MODULES = {
     "text-judge": ("torch", "transformers"),
     "llm": ("torch", "transformers", "accelerate", "gguf"),
     "vlm": ("torch", "transformers", "PIL"),
+    "world": ("torch", "transformers", "diffusers", "accelerate", "sentencepiece", "PIL"),
 }
 BYTES_EACH = {"float32": 4.0, "bfloat16": 2.0, "int8": 1.0, "int4": 0.5}
 

@@ -25,7 +25,8 @@ class Model:
     what it takes), or from a repository of the hub at a pinned commit (`repository`, `revision`).
 
     Attributes:
-        kind: `network` (a network whose code is here), `text` (a causal language model), `image-text` (a VLM).
+        kind: `network` (a network whose code is here), `text` (a causal language model), `image-text` (a VLM),
+            `pipeline` (a video pipeline of diffusers).
         parameters: how many numbers it has.
         modules: what its processor imports beyond the others of its kind.
     """
@@ -181,6 +182,28 @@ CATALOGUE: Mapping[str, Model] = {
             "HuggingFaceTB/SmolVLM2-2.2B-Instruct",
             "482adb537c021c86670beed01cd58990d01e72e4",
             2.25,
+        ),
+        # Commits that several public projects record; the files behind them have not been run here.
+        Model(
+            name="ltx-0.9.5",
+            purpose="world model ltx: LTX-Video 2B, with T5-XXL's encoder",
+            licence="OpenRAIL-M",
+            extra="world",
+            kind="pipeline",
+            repository="Lightricks/LTX-Video-0.9.5",
+            revision="e58e28c39631af4d1468ee57a853764e11c1d37e",
+            parameters=7_932_609_650,
+        ),
+        Model(
+            name="wan-vace-1.3b",
+            purpose="world model wan-vace: Wan2.1 VACE 1.3B, with umT5-XXL's encoder",
+            licence="Apache-2.0",
+            extra="world",
+            kind="pipeline",
+            repository="Wan-AI/Wan2.1-VACE-1.3B-diffusers",
+            revision="ec4d2cb062b548996b179d493fdd05340de702a1",
+            parameters=7_961_774_899,
+            modules=("ftfy",),
         ),
     )
 }

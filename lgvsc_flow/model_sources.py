@@ -12,6 +12,7 @@ from lgvsc_flow.gguf_file import convert_gguf
 from lgvsc_flow.model_catalogue import Model
 from lgvsc_flow.model_folder import check_folder
 from lgvsc_flow.models import FOLDER_VARIABLE, MODELS, Presence, models_folder, resolve, sha256_of
+from lgvsc_flow.pipeline_folder import PIPELINE, find_pipeline
 
 __all__ = ["HUB", "open_model", "whereabouts"]
 
@@ -51,7 +52,7 @@ def open_model(name_or_folder: str | Path, *, folder: str | Path | None = None) 
         return _from_catalogue(model, what, folder)
     if Path(name).expanduser().exists():
         return _from_path(Path(name).expanduser(), what, None)
-    kinds = sorted(m.name for m in MODELS.values() if m.kind != "network")
+    kinds = sorted(m.name for m in MODELS.values() if m.kind not in ("network", PIPELINE))
     raise ModelError(
         f"no model is called {name!r}, and no folder or GGUF file has that path; known are {', '.join(kinds)}; "
         "others by path, or as hub:owner/name@commit"
@@ -64,7 +65,9 @@ def whereabouts(model: Model, folder: str | Path | None = None) -> Presence:
     local = base / model.name if base is not None else None
     what = f"model {model.name}"
     try:
-        if model.kind == "network" or (model.distribution and not (local is not None and local.exists())):
+        if model.kind == PIPELINE:
+            found = find_pipeline(model.name, folder=folder)
+        elif model.kind == "network" or (model.distribution and not (local is not None and local.exists())):
             found = next(iter(resolve(model.name, folder).values())).parent
         elif local is not None and local.exists():
             found = _checked(local, what, model)
@@ -162,7 +165,7 @@ def _checked(path: Path, what: str, model: Model | None) -> Path:
 
 
 def _from_catalogue(model: Model, what: str, folder: str | Path | None) -> Path:
-    if model.kind == "network":
+    if model.kind in ("network", PIPELINE):
         raise ModelError(f"{what} is no language model; it is {model.purpose}")
     if model.distribution:
         (path,) = resolve(model.name, folder).values()

@@ -6,6 +6,7 @@ import json
 import math
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -41,8 +42,8 @@ __all__ = ["send"]
 
 OUTPUTS = ("received.mp4", "side_by_side.mp4", "strip.png", "report.html", "run.json")
 TEXT_NOTE = (
-    "Text-Only sends captions alone. Rebuilding video from them takes a world model that generates from text, and "
-    "none is installed, so no video is written; the captions and their CBR are below."
+    "Text-Only sends captions alone. Rebuilding video from them takes a world model that generates from text, as ltx "
+    "and wan-vace do, and none is named, so no video is written; the captions and their CBR are below."
 )
 
 
@@ -59,22 +60,25 @@ def send(
 
     A `calibration` says where `scheme.threshold` comes from.
 
-    Written: `received.mp4`, `side_by_side.mp4`, `strip.png` (not for text-only), `report.html`, `run.json`. All of
-    them are made in a hidden folder inside `out` and moved to their names when the whole run has succeeded; those of
-    an earlier run that this one does not make are removed.
+    Written: `received.mp4`, `side_by_side.mp4`, `strip.png` (where a video is rebuilt), `report.html`, `run.json`. All
+    of them are made in a hidden folder inside `out` and moved to their names when the whole run has succeeded; those
+    of an earlier run that this one does not make are removed.
 
     Raises:
         FlowError: bad input, missing weights, a block that failed, or an `out` that cannot be written.
     """
     info = probe(video)
-    generates = scheme.name != "text-only"
     # What can be known without reading the film through, first.
     announced = replace(info, num_frames=max(info.num_frames, 1))
-    (lgvsc if generates else text_only)(scheme, video, announced).check()
+    graph = _graph(scheme, video, announced)
+    graph.check()
     notes = calibration.check(scheme) if calibration else []
     check_models(scheme.semantics, judged=scheme.name != "skim-sfa")
     check_captions(scheme.captions)
+    for world in _world_models(graph):
+        world.check_model()
     info = replace(info, num_frames=count_frames(video))
+    made = [folder for folder in (out, *out.parents) if not folder.exists()]
     try:
         out.mkdir(parents=True, exist_ok=True)
         blocking = [name for name in OUTPUTS if (out / name).is_dir()]
@@ -92,6 +96,11 @@ def send(
         raise MediaError(
             f"cannot write the results to {out}: {error.strerror or error}; choose another folder"
         ) from error
+    finally:
+        # A run that failed leaves no folders that were not there: none of them holds anything then.
+        for folder in made:
+            with suppress(OSError):
+                folder.rmdir()
     return data
 
 
@@ -107,10 +116,18 @@ class _Job:
     notes: list[str]
 
 
+def _graph(scheme: Scheme, video: Path, info: VideoInfo, out: Path | None = None) -> Graph:
+    return (text_only if scheme.name == "text-only" else lgvsc)(scheme, video, info, out)
+
+
+def _world_models(graph: Graph) -> list[WorldModelBlock]:
+    """The block that rebuilds the video; none where nothing does."""
+    return [b for b in graph.blocks if isinstance(b, WorldModelBlock)]
+
+
 def _send(job: _Job, engine: Literal["threads", "inline"], progress: bool) -> dict[str, Any]:
     scheme, info = job.scheme, job.info
-    generates = scheme.name != "text-only"
-    graph = lgvsc(scheme, job.video, info, job.out) if generates else text_only(scheme, job.video, info)
+    graph = _graph(scheme, job.video, info, job.out)
     # Wires here carry whole segments: two at a time keep the memory low.
     run = graph.run(engine=engine, capacity=2, progress=progress)
     segments = graph.find(SegmentLog).entries
@@ -123,12 +140,13 @@ def _send(job: _Job, engine: Literal["threads", "inline"], progress: bool) -> di
         "semantic": _semantic(graph, scheme, job.calibration),
         "keyframes": [s.start for s in segments],
         "segments": [_segment(s) for s in segments],
-        "cbr": _cbr(graph, graph.find(CHANNELS[scheme.channel]), generates),
-        "quality": _quality(graph, generates),
+        "cbr": _cbr(graph, graph.find(CHANNELS[scheme.channel]), scheme),
+        "quality": _quality(graph),
         "packets": {"sent": graph.find(PacketMeter).packets, "lost": graph.find(PacketMeter).lost},
         "captions_lost": dict(graph.find(TextDecoder).losses),
-        "concealed": dict(graph.find(WorldModelBlock).concealed) if generates else {},
-        "notes": [*job.notes, *([] if generates else [TEXT_NOTE])],
+        "world": _world(graph),
+        "concealed": {k: n for world in _world_models(graph) for k, n in world.concealed.items()},
+        "notes": [*job.notes, *([] if scheme.rebuilds else [TEXT_NOTE])],
         "blocks": _blocks(run),
         "timing": {"engine": run.engine, "elapsed_s": run.elapsed_s},
     }
@@ -154,6 +172,18 @@ def _semantic(graph: Graph, scheme: Scheme, calibration: Calibration | None) -> 
     }
 
 
+def _world(graph: Graph) -> dict[str, Any] | None:
+    """Who rebuilt the video, with which settings, and what it counted."""
+    for block in _world_models(graph):
+        settings = {
+            k: v if isinstance(v, bool | int | float | str) else str(v)
+            for k, v in block.generator_settings.items()
+            if v is not None
+        }
+        return {"model": block.generator, "settings": _finite(settings), "counts": block.generator_counts}
+    return None
+
+
 def _finite(value: Any) -> Any:
     """Plain data without numbers that JSON does not have."""
     if isinstance(value, Mapping):
@@ -177,8 +207,8 @@ def _segment(segment: LoggedSegment) -> dict[str, Any]:
     }
 
 
-def _cbr(graph: Graph, channel: ChannelBlock, generates: bool) -> dict[str, Any]:
-    ledger = graph.find(CbrLedger) if generates else graph.find(TextCbrLedger)
+def _cbr(graph: Graph, channel: ChannelBlock, scheme: Scheme) -> dict[str, Any]:
+    ledger = graph.find(TextCbrLedger) if scheme.name == "text-only" else graph.find(CbrLedger)
     counted = channel.symbol_count
     if ledger.total_symbols != counted:
         raise RuntimeError(f"the ledger has {ledger.total_symbols} symbols, the channel counted {counted}")
@@ -186,11 +216,10 @@ def _cbr(graph: Graph, channel: ChannelBlock, generates: bool) -> dict[str, Any]
     return {"total": ledger.cbr, "symbols": counted, "parts": parts}
 
 
-def _quality(graph: Graph, generates: bool) -> dict[str, float | None]:
-    if not generates:
-        return {"psnr_db": None, "ssim": None}
+def _quality(graph: Graph) -> dict[str, float | None]:
+    psnr = [b.mean for b in graph.blocks if isinstance(b, PsnrMeter)]
     ssim = [b.mean for b in graph.blocks if isinstance(b, SsimMeter)]
-    return {"psnr_db": graph.find(PsnrMeter).mean, "ssim": ssim[0] if ssim else None}
+    return {"psnr_db": psnr[0] if psnr else None, "ssim": ssim[0] if ssim else None}
 
 
 def _blocks(run: Run) -> list[dict[str, Any]]:
@@ -205,7 +234,7 @@ def _report(
 ) -> None:
     shots: list[Shot] = []
     psnr: list[float] = []
-    if scheme.name != "text-only":
+    if scheme.rebuilds:
         psnr = graph.find(PsnrMeter).per_frame
         keyframes, frames = data["keyframes"], data["video"]["frames"]
         many, few = _chosen(keyframes, frames, 6), _chosen(keyframes, frames, 3)

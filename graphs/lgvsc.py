@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,8 @@ from lgvsc_flow.blocks.phy import (
 from lgvsc_flow.blocks.semantic import FlowDecoder, FlowEncoder, SegmentSplitter, TextDecoder, TextEncoder
 from lgvsc_flow.blocks.video import SideBySideWriter, VideoFile, VideoInfo, VideoWriter
 from lgvsc_flow.blocks.world import DsaWorldModel, SfaWorldModel
-from lgvsc_flow.graphs.profiles import Semantics, semantics
+from lgvsc_flow.blocks.world.dsa import WorldModelBlock
+from lgvsc_flow.graphs.profiles import Semantics, profile_named, semantics
 from lgvsc_flow.ports import BoundPort
 from lgvsc_flow.probe import Probe
 
@@ -55,6 +57,7 @@ __all__ = [
     "receive",
     "sender",
     "transmit",
+    "watch",
 ]
 
 ChannelBlock = AwgnChannel | RayleighChannel
@@ -80,6 +83,8 @@ class Scheme:
         profile: one of `profiles.PROFILES`: who describes and judges.
         describer, judge, strategy, sample_fps: instead of the profile's own, where not None; as in `Skem`.
         focus, search, device, dtype, floor, quantisation, batch_size: as in `Skem`.
+        world: the receiver's world model, as `DsaWorldModel.model`; instead of the profile's own, where not None.
+        world_settings: its settings, as `DsaWorldModel.world_settings`.
     """
 
     name: str = "skem-dsa"
@@ -104,6 +109,8 @@ class Scheme:
     floor: float | None = None
     quantisation: str | None = None
     batch_size: int = 1
+    world: Any = None
+    world_settings: Mapping[str, Any] | None = None
 
     @property
     def semantics(self) -> Semantics:
@@ -114,6 +121,21 @@ class Scheme:
         """
         own = [f.name for f in fields(Semantics) if f.name != "profile"]
         return semantics(self.profile, **{name: getattr(self, name) for name in own})
+
+    @property
+    def receiver(self) -> dict[str, Any]:
+        """The settings of a world model block that say which model rebuilds the video.
+
+        Raises:
+            SettingError: there is no such profile.
+        """
+        model = profile_named(self.profile).world if self.world is None else self.world
+        return {"model": model, "world_settings": self.world_settings}
+
+    @property
+    def rebuilds(self) -> bool:
+        """Whether a video is made again; captions alone are not enough for the interpolator."""
+        return self.name != "text-only" or self.receiver["model"] != "interpolator"
 
 
 @dataclass(frozen=True)
@@ -187,14 +209,15 @@ def lgvsc(scheme: Scheme, video: Path, info: VideoInfo, out: Path | None = None)
         out: a folder for `received.mp4` and `side_by_side.mp4`; None writes neither.
     """
     mcs = control_mcs(scheme)
-    size: dict[str, Any] = {"height": info.height, "width": info.width, "num_frames": info.num_frames}
+    session: dict[str, Any] = {"height": info.height, "width": info.width, "num_frames": info.num_frames}
+    session |= {"fps": info.fps, **scheme.receiver}
     cutter: Block
     world: DsaWorldModel | SfaWorldModel
     if scheme.name == "skem-dsa":
-        cutter, world = scheme.semantics.skem(scheme.threshold), DsaWorldModel(fps=info.fps, **size)
+        cutter, world = scheme.semantics.skem(scheme.threshold), DsaWorldModel(**session)
     else:
         cutter = scheme.semantics.skim(scheme.segment_length)
-        world = SfaWorldModel(segment_length=scheme.segment_length, fps=info.fps, **size)
+        world = SfaWorldModel(segment_length=scheme.segment_length, **session)
     graph = Graph(f"LGVSC {scheme.name}, {scheme.channel} {scheme.esn0_db:g} dB", seed=scheme.seed)
 
     keyframes = NtsccEncoder(snr_db=scheme.esn0_db, quality=scheme.quality, weights=scheme.weights)
@@ -226,6 +249,12 @@ def lgvsc(scheme: Scheme, video: Path, info: VideoInfo, out: Path | None = None)
     graph.connect(bursts.digital, ConstellationMeter(name="digital symbols"))
     graph.connect(bursts.analog, ConstellationMeter(name="keyframe symbols"))
     graph.connect(cutter, SegmentLog())
+    watch(graph, world, video, info, out)
+    return graph
+
+
+def watch(graph: Graph, world: WorldModelBlock, video: Path, info: VideoInfo, out: Path | None) -> None:
+    """Wire the rebuilt video to the meters that compare it with the one sent, and to the files in the folder `out`."""
     reference = VideoFile(path=str(video), name="Reference")
     meters = [PsnrMeter()] if min(info.height, info.width) < SSIM_WINDOW else [PsnrMeter(), SsimMeter()]
     for meter in meters:
@@ -236,4 +265,3 @@ def lgvsc(scheme: Scheme, video: Path, info: VideoInfo, out: Path | None = None)
         graph.connect(world, VideoWriter(path=str(out / "received.mp4"), fps=info.fps))
         graph.connect(reference, both.left)
         graph.connect(world, both.right)
-    return graph

@@ -1,4 +1,4 @@
-"""Profiles: who describes frames and who judges them, by one name."""
+"""Profiles: who describes frames, who judges them and who makes them again, by one name."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PAPER_FPS = 4.6  # frames per second of video that the paper's own figures imply
 
 @dataclass(frozen=True, kw_only=True)
 class Profile:
-    """A describer and a judge that go together.
+    """A describer, a judge and a world model that go together.
 
     Attributes:
         name: what `--profile` takes.
@@ -42,6 +42,7 @@ class Profile:
         judge: as `Skem.judge`.
         strategy: as `Skem.strategy`.
         sample_fps: frames per second of video that are looked at; None for every frame.
+        world: as `DsaWorldModel.model`.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Profile:
     judge: str = "embedded"
     strategy: str = "per-frame"
     sample_fps: float | None = None
+    world: str = "interpolator"
 
 
 def _joint(name: str, about: str, model: str) -> Profile:

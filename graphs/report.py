@@ -59,6 +59,8 @@ def html_page(data: dict[str, Any], shots: Sequence[Shot], figures: dict[str, st
         ("PSNR in dB", _number(quality["psnr_db"], ".2f")),
         ("SSIM", _number(quality["ssim"], ".3f")),
         ("packets lost", f"{packets['lost']} of {packets['sent']}"),
+        ("concealed", f"{sum(data['concealed'].values())}" if data["world"] else "none"),
+        ("world model", data["world"]["model"] if data["world"] else "none"),
     ]
     parts = [
         "<!doctype html><html lang='en'><head><meta charset='utf-8'>",
@@ -80,6 +82,8 @@ def html_page(data: dict[str, Any], shots: Sequence[Shot], figures: dict[str, st
     parts += ["<h2>What the channel carried</h2>", _ledger(cbr)]
     parts += ["<h2>Segments</h2>", _segments(data["segments"], captions)]
     parts += ["<h2>How the video was cut</h2>", _semantic(data["semantic"], data["coding"])]
+    if data["world"]:
+        parts += ["<h2>How the video was rebuilt</h2>", _world(data["world"], data["concealed"])]
     if "constellation" in figures:
         parts += ["<h2>Received symbols, after the equalizer</h2>", figures["constellation"]]
     parts += ["<h2>Blocks</h2>", _blocks(data["blocks"]), "<h2>The graph</h2>", figures["graph"], "</body></html>"]
@@ -164,6 +168,15 @@ def _semantic(semantic: dict[str, Any], coding: dict[str, Any]) -> str:
             rows += [[f"{name}: {k.replace('_', ' ')}", _count(v)] for k, v in value.items()]
         else:
             rows.append([name, _count(value)])
+    return _table(["setting or count", "value"], rows)
+
+
+def _world(world: dict[str, Any], concealed: dict[str, int]) -> str:
+    """The world model with its settings, what it counted, and each kind of loss with how often it was concealed."""
+    rows = [["world model", world["model"]]]
+    rows += [[k.replace("_", " "), f"{v:g}" if isinstance(v, float) else str(v)] for k, v in world["settings"].items()]
+    rows += [[name, _count(count)] for name, count in world["counts"].items()]
+    rows += [[f"concealed: {name}", _count(count)] for name, count in concealed.items()]
     return _table(["setting or count", "value"], rows)
 
 

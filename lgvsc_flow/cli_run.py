@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,17 +17,21 @@ from lgvsc_flow.errors import FlowError
 if TYPE_CHECKING:
     from lgvsc_flow.graphs.calibration import Calibration
 
-__all__ = ["DEMO_EXAMPLES", "EXAMPLES", "demo", "run"]
+__all__ = ["DEMO_EXAMPLES", "EXAMPLES", "demo", "run", "world_settings"]
 
 EXAMPLES = (
     "Examples: `lgvsc-flow run clip.mp4 --out out/clip`, "
     "`lgvsc-flow run clip.mp4 --scheme skim-sfa --channel rayleigh --snr-db 6 --out out/fading`, "
     "`lgvsc-flow run clip.mp4 --profile internvl3 --focus background --out out/vlm`, "
-    "`lgvsc-flow run clip.mp4 --threshold budget.json --out out/budget`"
+    "`lgvsc-flow run clip.mp4 --threshold budget.json --out out/budget`, "
+    "`lgvsc-flow run clip.mp4 --world ltx --world-checkpoint models/ltx --world-steps 8 --out out/ltx`, "
+    "`lgvsc-flow run clip.mp4 --side field --world wan-vace --world-offload model --world-set control=flow "
+    "--out out/wan`"
 )
 DEMO_EXAMPLES = (
     "Examples: `lgvsc-flow demo --channel rayleigh --out out/fading`, "
-    "`lgvsc-flow demo --profile smollm2 --out out/smollm2`"
+    "`lgvsc-flow demo --profile smollm2 --out out/smollm2`, "
+    "`lgvsc-flow demo --world wan-vace --world-checkpoint models/wan-vace --world-offload model --out out/wan`"
 )
 
 
@@ -38,6 +43,15 @@ class SchemeName(StrEnum):
     TEXT_ONLY = "text-only"
 
 
+class OffloadName(StrEnum):
+    """What of a world model waits off the GPU."""
+
+    NONE = "none"
+    MODEL = "model"
+    SEQUENTIAL = "sequential"
+
+
+_REBUILT = "How the video is rebuilt: the world model"
 OutOption = Annotated[Path, typer.Option("--out", help="folder for the results", file_okay=False)]
 SchemeOption = Annotated[
     SchemeName, typer.Option("--scheme", help="what is sent", rich_help_panel="What is sent, over which channel")
@@ -58,6 +72,63 @@ LengthOption = Annotated[
         min=1,
         help="frames of a segment; of skim-sfa",
         rich_help_panel="How the video is cut: who looks, who judges",
+    ),
+]
+WorldOption = Annotated[
+    str | None,
+    typer.Option(
+        "--world",
+        metavar="<name>",
+        help="world model: interpolator (default), ltx, wan-vace or wan-flf",
+        rich_help_panel=_REBUILT,
+    ),
+]
+CheckpointOption = Annotated[
+    str | None,
+    typer.Option(
+        "--world-checkpoint",
+        metavar="<name>",
+        help="its weights: a name that `lgvsc-flow models` lists, a folder, or hub:owner/name@commit",
+        rich_help_panel=_REBUILT,
+    ),
+]
+StepsOption = Annotated[
+    int | None, typer.Option("--world-steps", min=1, help="denoising steps", rich_help_panel=_REBUILT)
+]
+WorldDeviceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--world-device",
+        metavar="<name>",
+        help="its torch device: auto, cpu, cuda, cuda:1",
+        rich_help_panel=_REBUILT,
+    ),
+]
+WorldDtypeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--world-dtype",
+        metavar="<name>",
+        help="its number type: auto, float32, bfloat16, float16",
+        rich_help_panel=_REBUILT,
+    ),
+]
+OffloadOption = Annotated[
+    OffloadName | None,
+    typer.Option(
+        "--world-offload",
+        metavar="<name>",
+        help="what waits off the GPU: none, model (all components but the one at work), sequential (all but a layer)",
+        rich_help_panel=_REBUILT,
+    ),
+]
+WorldSetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--world-set",
+        metavar="<setting=value>",
+        help="any other setting of the world model, as guidance=3 or resolution=480x832; may be repeated",
+        rich_help_panel=_REBUILT,
     ),
 ]
 
@@ -86,6 +157,13 @@ def run(
     floor: common.FloorOption = None,
     quantisation: common.QuantisationOption = None,
     batch_size: common.BatchOption = 1,
+    world: WorldOption = None,
+    world_checkpoint: CheckpointOption = None,
+    world_steps: StepsOption = None,
+    world_device: WorldDeviceOption = None,
+    world_dtype: WorldDtypeOption = None,
+    world_offload: OffloadOption = None,
+    world_set: WorldSetOption = None,
     seed: common.SeedOption = 0,
     engine: common.EngineOption = EngineName.THREADS,
 ) -> None:
@@ -117,6 +195,13 @@ def demo(
     floor: common.FloorOption = None,
     quantisation: common.QuantisationOption = None,
     batch_size: common.BatchOption = 1,
+    world: WorldOption = None,
+    world_checkpoint: CheckpointOption = None,
+    world_steps: StepsOption = None,
+    world_device: WorldDeviceOption = None,
+    world_dtype: WorldDtypeOption = None,
+    world_offload: OffloadOption = None,
+    world_set: WorldSetOption = None,
     seed: common.SeedOption = 0,
     engine: common.EngineOption = EngineName.THREADS,
 ) -> None:
@@ -129,12 +214,34 @@ def demo(
 
 def _send(video: Path, out: Path, threshold: str, engine: Any, scheme: str, snr_db: float, **settings: Any) -> None:
     value, calibration = parse_threshold(threshold)
+    settings["world_settings"] = world_settings(settings.pop("world_set"), settings)
     from lgvsc_flow.graphs.job import send
     from lgvsc_flow.graphs.lgvsc import Scheme
 
     chosen = Scheme(name=scheme, esn0_db=snr_db, threshold=value, **settings)
     progress = sys.stderr.isatty()
     _show(send(chosen, video, out, engine=engine, progress=progress, calibration=calibration), out)
+
+
+def world_settings(changes: Sequence[str] | None, options: dict[str, Any]) -> dict[str, Any] | None:
+    """The world model's settings, from its own options, which are taken out of `options`, and `setting=value` texts.
+
+    Raises:
+        FlowError: a text is no `setting=value`, or a setting is given twice.
+    """
+    from lgvsc_flow.plain import plain_yaml
+
+    names = ("checkpoint", "steps", "device", "dtype", "offload")
+    given = {name: options.pop(f"world_{name}") for name in names}
+    found = {name: value for name, value in given.items() if value is not None}
+    for text in changes or ():
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise FlowError(f"--world-set takes setting=value, got {text!r}")
+        if name in found:
+            raise FlowError(f"--world-set {text}: {name} is given twice")
+        found[name] = plain_yaml(value, f"--world-set {text}")
+    return found or None
 
 
 def parse_threshold(text: str) -> tuple[float, Calibration | None]:
@@ -172,6 +279,9 @@ def _show(data: dict[str, Any], out: Path) -> None:
     table.add_row("all", f"{data['cbr']['symbols']:,}", f"{data['cbr']['total']:.3g}", style="bold")
     console = common.console
     console.print(table)
+    if data["world"]:
+        lost = [f"{name} {count}" for name, count in data["concealed"].items() if count]
+        console.print(f"rebuilt by {data['world']['model']}; concealed: {', '.join(lost) or 'nothing'}")
     quality, packets, counts = data["quality"], data["packets"], data["semantic"].get("counts")
     console.print(f"keyframes: {', '.join(map(str, data['keyframes']))}")
     if counts:

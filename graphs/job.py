@@ -78,7 +78,7 @@ def send(
     for world in _world_models(graph):
         world.check_model()
     info = replace(info, num_frames=count_frames(video))
-    made = [folder for folder in (out, *out.parents) if not folder.exists()]
+    new = [place for place in (out, *out.parents) if not place.exists()]
     try:
         out.mkdir(parents=True, exist_ok=True)
         blocking = [name for name in OUTPUTS if (out / name).is_dir()]
@@ -98,9 +98,9 @@ def send(
         ) from error
     finally:
         # A run that failed leaves no folders that were not there: none of them holds anything then.
-        for folder in made:
+        for place in new:
             with suppress(OSError):
-                folder.rmdir()
+                place.rmdir()
     return data
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -162,3 +163,19 @@ def save(name: str, folder: Path) -> Path:
     """One of the pipelines in a folder of its own, as save_pretrained writes it."""
     PIPELINES[name]().save_pretrained(folder / name)
     return folder / name
+
+
+ENVIRONMENT = {"ltx": "LGVSC_FLOW_LTX", "wan-vace": "LGVSC_FLOW_WAN_VACE", "wan-flf": "LGVSC_FLOW_WAN_FLF"}
+"""Variables that name a real checkpoint to run the same tests on."""
+
+
+def checkpoint(name: str, folder: Path) -> str:
+    """What to load: the real checkpoint that the environment names, or a tiny one."""
+    return os.environ.get(ENVIRONMENT[name]) or str(save(name, folder))
+
+
+def settings(name: str, place: str) -> dict[str, Any]:
+    """Settings of a cheap world model: two steps, no guidance, the smallest pictures where the weights are random."""
+    step = 32 if name == "ltx" else 16
+    real = place == os.environ.get(ENVIRONMENT[name])
+    return {"checkpoint": place, "steps": 2, "guidance": 1, "resolution": 256 * 256 if real else step * step}

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         MimoReceived as MimoReceived,
     )
     from lgvsc_flow.blocks.channel.rayleigh import RayleighChannel as RayleighChannel
+    from lgvsc_flow.blocks.channel.recording import ReceivedSink as ReceivedSink, ReceivedSource as ReceivedSource
     from lgvsc_flow.blocks.channel.replay import ReplayChannel as ReplayChannel
     from lgvsc_flow.blocks.channel.rician import RicianChannel as RicianChannel
     from lgvsc_flow.blocks.channel.sigmf import SigmfSink as SigmfSink, SigmfSource as SigmfSource
@@ -39,6 +40,7 @@ __getattr__, __dir__, __all__ = exports(
         "impairments": ["CarrierFrequencyOffset", "IqImbalance", "PhaseNoise"],
         "mimo": ["MimoChannel", "MimoEqualizer", "MimoReceived"],
         "rayleigh": ["RayleighChannel"],
+        "recording": ["ReceivedSink", "ReceivedSource"],
         "replay": ["ReplayChannel"],
         "rician": ["RicianChannel"],
         "sigmf": ["SigmfSink", "SigmfSource"],

@@ -8,7 +8,6 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
@@ -19,11 +18,31 @@ from lgvsc_flow.blocks.given import burst_of
 from lgvsc_flow.errors import MediaError
 from lgvsc_flow.items import Symbols
 
-__all__ = ["SigmfSink", "SigmfSource"]
+__all__ = ["SigmfSink", "SigmfSource", "SigmfWriter"]
 
 VERSION = "1.0.0"
 MAX_BURST = 2**27
 CHUNK = 2**20
+
+
+def compare(path: str | os.PathLike[str], sha512: str) -> None:
+    """Check that the data of a recording have this SHA-512.
+
+    Raises:
+        MediaError: they have not, or cannot be read.
+    """
+    data_path = sigmf_paths(path)[1]
+    digest = hashlib.sha512()
+    try:
+        with data_path.open("rb") as data:
+            while part := data.read(CHUNK):
+                digest.update(part)
+    except OSError as error:
+        raise MediaError(f"'{data_path}' cannot be read: {error.strerror}.") from error
+    if digest.hexdigest() != sha512:
+        raise MediaError(
+            f"'{data_path}' is damaged: its SHA-512 is not that of the metadata. verify=False reads it still."
+        )
 
 
 class SigmfSource(Block):
@@ -62,21 +81,7 @@ class SigmfSource(Block):
             n = recording.samples
             self._stretches = [(start, min(self.burst, n - start)) for start in range(0, n, self.burst)]
         if self.verify and recording.sha512 is not None:
-            self._compare(recording.sha512)
-
-    def _compare(self, sha512: str) -> None:
-        path = sigmf_paths(self.path)[1]
-        digest = hashlib.sha512()
-        try:
-            with path.open("rb") as data:
-                while part := data.read(CHUNK):
-                    digest.update(part)
-        except OSError as error:
-            raise MediaError(f"'{path}' cannot be read: {error.strerror}.") from error
-        if digest.hexdigest() != sha512:
-            raise MediaError(
-                f"'{path}' is damaged: its SHA-512 is not that of the metadata. verify=False reads it still."
-            )
+            compare(self.path, recording.sha512)
 
     def work(self) -> Iterator[np.ndarray]:
         assert self.recording is not None
@@ -104,6 +109,86 @@ class SigmfSource(Block):
         return values.view(np.complex64)
 
 
+class SigmfWriter:
+    """The two files of a recording while they grow; see `SigmfSink`.
+
+    Raises:
+        MediaError: the folder is missing or cannot be written.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path, self.samples = path, 0
+        self._digest = hashlib.sha512()
+        self._marks: list[dict[str, Any]] = []
+        meta, data = sigmf_paths(path)
+        if not meta.parent.is_dir():
+            raise MediaError(f"'{meta}' cannot be written: there is no folder '{meta.parent}'. Make it first.")
+        part = f".{os.getpid()}.part"
+        self._parts = meta.with_name(f".{meta.name}{part}"), data.with_name(f".{data.name}{part}")
+        try:
+            self._file: IO[bytes] = self._parts[1].open("wb")
+        except OSError as error:
+            raise MediaError(f"'{data}' cannot be written: {error.strerror}.") from error
+
+    def write(self, symbols: np.ndarray, mark: dict[str, Any] | None) -> None:
+        """Append samples, complex64 [n], with an annotation that says so much of them; None makes none.
+
+        Raises:
+            MediaError: a sample is NaN or infinite, or the disk is full.
+        """
+        bad = np.flatnonzero(~np.isfinite(symbols))
+        if bad.size:
+            raise MediaError(f"'{self.path}': sample {self.samples + int(bad[0])} is NaN or infinite.")
+        raw = symbols.astype("<c8", copy=False).tobytes()
+        try:
+            self._file.write(raw)
+        except OSError as error:
+            raise MediaError(f"'{self.path}' cannot be written: {error.strerror}.") from error
+        self._digest.update(raw)
+        if mark is not None:
+            self._marks.append({"core:sample_start": self.samples, "core:sample_count": symbols.size, **mark})
+        self.samples += symbols.size
+
+    def close(self, sample_rate_hz: float, frequency_hz: float | None, more: dict[str, Any]) -> None:
+        """Write the metadata, `more` of it in "global", and give both files their names.
+
+        Raises:
+            MediaError: the disk is full, or the folder cannot be written any more.
+        """
+        about: dict[str, Any] = {
+            "core:datatype": "cf32_le",
+            "core:sample_rate": sample_rate_hz,
+            "core:version": VERSION,
+            "core:num_channels": 1,
+            "core:sha512": self._digest.hexdigest(),
+            "core:recorder": "lgvsc-flow",
+            **more,
+        }
+        capture: dict[str, Any] = {"core:sample_start": 0}
+        if frequency_hz is not None:
+            capture["core:frequency"] = frequency_hz
+        text = json.dumps({"global": about, "captures": [capture], "annotations": self._marks}, indent=2)
+        meta, data = sigmf_paths(self.path)
+        try:
+            self._file.close()
+            self._parts[0].write_text(text + "\n")
+            # Metadata always belong to the data beside them: the old ones go first, the new ones come last.
+            meta.unlink(missing_ok=True)
+            os.replace(self._parts[1], data)
+            os.replace(self._parts[0], meta)
+        except OSError as error:
+            self.abandon()
+            raise MediaError(f"'{meta}' cannot be written: {error.strerror}.") from error
+
+    def abandon(self) -> None:
+        """Remove what was written so far."""
+        with suppress(OSError):
+            self._file.close()
+        for part in self._parts:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+
+
 class SigmfSink(Block):
     """Write samples to a SigMF recording, cf32_le, one annotation for each burst.
 
@@ -128,75 +213,25 @@ class SigmfSink(Block):
     sample_count: int = dataclasses.field(default=0, init=False)
 
     def validate(self) -> None:
-        self._file: IO[bytes] | None = None
-        self._parts: tuple[Path, Path] | None = None
+        self._writer: SigmfWriter | None = None
 
     def start(self) -> None:
-        self.sample_count = 0
-        self._digest = hashlib.sha512()
-        self._marks: list[dict[str, Any]] = []
-        meta, data = sigmf_paths(self.path)
-        if not meta.parent.is_dir():
-            raise MediaError(f"'{meta}' cannot be written: there is no folder '{meta.parent}'. Make it first.")
-        part = f".{os.getpid()}.part"
-        self._parts = meta.with_name(f".{meta.name}{part}"), data.with_name(f".{data.name}{part}")
-        try:
-            self._file = self._parts[1].open("wb")
-        except OSError as error:
-            raise MediaError(f"'{data}' cannot be written: {error.strerror}.") from error
+        self.sample_count, self._bursts = 0, 0
+        self._writer = SigmfWriter(self.path)
 
     def work(self, symbols: np.ndarray) -> None:
-        assert self._file is not None
-        symbols = burst_of(symbols, Symbols)
-        bad = np.flatnonzero(~np.isfinite(symbols))
-        if bad.size:
-            raise MediaError(f"'{self.path}': sample {self.sample_count + int(bad[0])} is NaN or infinite.")
-        raw = symbols.astype("<c8", copy=False).tobytes()
-        try:
-            self._file.write(raw)
-        except OSError as error:
-            raise MediaError(f"'{self.path}' cannot be written: {error.strerror}.") from error
-        self._digest.update(raw)
-        if self.annotate:
-            mark = {"core:sample_start": self.sample_count, "core:sample_count": symbols.size}
-            self._marks.append({**mark, "core:label": f"{self.label} {len(self._marks)}"})
-        self.sample_count += symbols.size
+        assert self._writer is not None
+        mark = {"core:label": f"{self.label} {self._bursts}"} if self.annotate else None
+        self._writer.write(burst_of(symbols, Symbols), mark)
+        self.sample_count, self._bursts = self._writer.samples, self._bursts + 1
 
     def finish(self) -> None:
-        assert self._file is not None
-        assert self._parts is not None
-        about: dict[str, Any] = {
-            "core:datatype": "cf32_le",
-            "core:sample_rate": self.sample_rate_hz,
-            "core:version": VERSION,
-            "core:num_channels": 1,
-            "core:sha512": self._digest.hexdigest(),
-            "core:recorder": "lgvsc-flow",
-        }
-        if self.description:
-            about["core:description"] = self.description
-        capture: dict[str, Any] = {"core:sample_start": 0}
-        if self.frequency_hz is not None:
-            capture["core:frequency"] = self.frequency_hz
-        text = json.dumps({"global": about, "captures": [capture], "annotations": self._marks}, indent=2)
-        meta, data = sigmf_paths(self.path)
-        try:
-            self._file.close()
-            self._parts[0].write_text(text + "\n")
-            # Metadata always belong to the data beside them: the old ones go first, the new ones come last.
-            meta.unlink(missing_ok=True)
-            os.replace(self._parts[1], data)
-            os.replace(self._parts[0], meta)
-        except OSError as error:
-            raise MediaError(f"'{meta}' cannot be written: {error.strerror}.") from error
-        self._file = self._parts = None
+        assert self._writer is not None
+        about = {"core:description": self.description} if self.description else {}
+        self._writer.close(self.sample_rate_hz, self.frequency_hz, about)
+        self._writer = None
 
     def stop(self) -> None:
-        if self._file is not None:
-            with suppress(OSError):
-                self._file.close()
-            self._file = None
-        for part in self._parts or ():
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
-        self._parts = None
+        if self._writer is not None:
+            self._writer.abandon()
+        self._writer = None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,15 @@ DATATYPES = {
 
 @dataclass(frozen=True)
 class Annotation:
-    """A marked stretch of a recording: first sample, number of samples, what it is."""
+    """A marked stretch of a recording: first sample, number of samples, what it is.
+
+    `extra` holds what extensions say of it, unchecked: keys outside the namespace `core`.
+    """
 
     start: int
     count: int
     label: str = ""
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -111,7 +116,8 @@ def _checked(meta: Any, size: int) -> Recording:
         count = _count(mark, "core:sample_count", max(samples - start, 0))
         if start < 0 or start + count > samples:
             raise ValueError(f"annotation {i} marks samples {start} to {start + count} of {samples}")
-        annotations.append(Annotation(start, count, str(mark.get("core:label", ""))))
+        extra = {key: value for key, value in mark.items() if not key.startswith("core:")}
+        annotations.append(Annotation(start, count, str(mark.get("core:label", "")), extra))
     sha512 = about.get("core:sha512")
     return Recording(
         datatype,

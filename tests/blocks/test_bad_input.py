@@ -72,7 +72,11 @@ def files(tmp_path_factory):
     np.save(folder / "gains.npy", np.exp(1j * np.arange(50)))
     sink = BLOCKS["SigmfSink"](path=str(folder / "recording"), sample_rate_hz=1.0)
     run_block(sink, [np.ones(9, np.complex64)])
+    received = Received(np.ones(9, np.complex64), np.ones(9, np.complex64), np.array(1, np.float32))
+    run_block(BLOCKS["ReceivedSink"](path=str(folder / "received")), [received])
     return {
+        "ReceivedSink": {"path": str(folder / "also new")},
+        "ReceivedSource": {"path": str(folder / "received")},
         "ReplayChannel": {"path": str(folder / "gains.npy")},
         "SigmfSink": {"path": str(folder / "new"), "sample_rate_hz": 1.0},
         "SigmfSource": {"path": str(folder / "recording")},

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         UserLdpcDecoder as UserLdpcDecoder,
         UserLdpcEncoder as UserLdpcEncoder,
     )
+    from lgvsc_flow.blocks.phy.link_mcs import LinkMcs as LinkMcs, choose_link_mcs as choose_link_mcs
     from lgvsc_flow.blocks.phy.mcs import Mcs as Mcs, choose_mcs as choose_mcs
     from lgvsc_flow.blocks.phy.mux import TimeDemultiplexer as TimeDemultiplexer, TimeMultiplexer as TimeMultiplexer
     from lgvsc_flow.blocks.phy.nr_mcs import NrMcs as NrMcs, best_mcs as best_mcs
@@ -60,6 +61,11 @@ if TYPE_CHECKING:
         SelfSyncScrambler as SelfSyncScrambler,
     )
     from lgvsc_flow.blocks.phy.source import RandomBits as RandomBits
+    from lgvsc_flow.blocks.phy.streams import StreamJoiner as StreamJoiner, StreamSplitter as StreamSplitter
+    from lgvsc_flow.blocks.phy.transport import (
+        TransportDecoder as TransportDecoder,
+        TransportEncoder as TransportEncoder,
+    )
 
 __getattr__, __dir__, __all__ = exports(
     __name__,
@@ -80,6 +86,7 @@ __getattr__, __dir__, __all__ = exports(
         "ldpc.blocks": ["LdpcDecoder", "LdpcEncoder", "LdpcSoftDecoder"],
         "ldpc.nr_blocks": ["NrLdpcDecoder", "NrLdpcEncoder"],
         "ldpc.user_blocks": ["UserLdpcDecoder", "UserLdpcEncoder"],
+        "link_mcs": ["LinkMcs", "choose_link_mcs"],
         "mcs": ["Mcs", "choose_mcs"],
         "mux": ["TimeDemultiplexer", "TimeMultiplexer"],
         "nr_mcs": ["NrMcs", "best_mcs"],
@@ -97,5 +104,7 @@ __getattr__, __dir__, __all__ = exports(
             "SelfSyncScrambler",
         ],
         "source": ["RandomBits"],
+        "streams": ["StreamJoiner", "StreamSplitter"],
+        "transport": ["TransportDecoder", "TransportEncoder"],
     },
 )

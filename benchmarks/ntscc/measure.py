@@ -1,0 +1,133 @@
+"""Take the points: of the channel codes, of the still picture codecs, of the linear code, of NTSCC."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from ntscc import plan
+from ntscc.analog import LINEAR_FORMS, NtsccPicture, case_key, is_done, link_fingerprint, take_linear
+from ntscc.digital import take_stills
+from ntscc.links import SCHEMES, LossCurves
+from ntscc.scores import Original
+from ntscc.still_codecs import CODECS
+from ntscc.store import Store
+from photographs import held_out_photographs
+from rich.progress import track
+
+from lgvsc_flow.blocks.ntscc.codec import NtsccCodec
+from lgvsc_flow.blocks.ntscc.rate import digital_symbols
+from lgvsc_flow.blocks.ntscc.weights_file import EMBEDDED
+from lgvsc_flow.models import sha256_of
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A held-out photograph: its name, the SHA-256 of its file, its pixels."""
+
+    name: str
+    digest: str
+    pixels: np.ndarray
+
+
+@dataclass
+class Stores:
+    """Where the points are kept: what does not depend on the weights, and what does."""
+
+    links: Store
+    stills: Store
+    linear: Store
+    ntscc: Store
+    weights_digest: str
+
+    @classmethod
+    def open(cls, folder: Path, weights: str) -> Stores:
+        digest = sha256_of(weights_path(weights))
+        named = {name: Store(folder / f"{name}.jsonl") for name in ("links", "stills", "linear")}
+        return cls(
+            **named, ntscc=Store(folder / f"ntscc-{digest[:16]}-{link_fingerprint()}.jsonl"), weights_digest=digest
+        )
+
+    @property
+    def curves(self) -> LossCurves:
+        return LossCurves(self.links)
+
+
+def weights_path(weights: str) -> Path:
+    """The file that a name of weights stands for."""
+    if weights == EMBEDDED:
+        from lgvsc_flow.blocks import ntscc
+
+        return Path(str(ntscc.__file__)).parent / "weights" / "ntscc.safetensors"
+    return Path(weights)
+
+
+def photographs(packages: Path, quick: bool) -> list[Picture]:
+    """The 27 held-out photographs, or three of them.
+
+    Raises:
+        FileNotFoundError: a package is not there, unpacked.
+    """
+    found = [Picture(*p) for p in held_out_photographs(packages / "gcompris-qt-data", packages / "palapeli-data")]
+    return found[4::10] if quick else found
+
+
+def take_baselines(stores: Stores, pictures: Iterable[Picture]) -> None:
+    """Everything that does not depend on the weights; what is there already is not taken again."""
+    for scheme in track(SCHEMES, "channel codes"):
+        stores.curves.measure(scheme)
+    pictures = list(pictures)
+    for codec in CODECS:
+        for picture in track(pictures, codec):
+            take_stills(stores.stills, picture.digest, Original(picture.pixels), codec)
+    for number, stage in enumerate(plan.stage_names()):
+        for picture in track(pictures, f"linear: {stage}"):
+            original = Original(picture.pixels)
+            cases = list(plan.stages(picture.digest))[number][1]
+            for form in LINEAR_FORMS:
+                few = [c if c[1] in (plan.DESIGN_DB, 4.0) else (*c[:4], False) for c in cases]
+                if form == "linear" or number in (0, 3, 4):  # the plainer form over AWGN only
+                    take_linear(stores.linear, picture.digest, original, form, few)
+
+
+def take_ntscc(stores: Stores, weights: str, pictures: list[Picture], minutes: float) -> bool:
+    """The points of the codec, those that matter most first, until they are done or the time is up; whether done."""
+    until = time.monotonic() + 60 * minutes
+    codec, store = NtsccCodec(weights), stores.ntscc
+    originals = {p.digest: Original(p.pixels) for p in pictures}
+    for number, stage in enumerate(plan.stage_names()):
+        for picture in track(pictures, f"NTSCC: {stage}"):
+            coded = NtsccPicture(codec, picture.digest, picture.pixels)
+            for case in list(plan.stages(picture.digest))[number][1]:
+                key = case_key(picture.digest, case)
+                if is_done(store, key, case):
+                    continue
+                if time.monotonic() > until:
+                    return False
+                try:
+                    store.add(key, **coded.point(originals[picture.digest], *case))
+                except ValueError as problem:
+                    store.add(key, problem=str(problem))
+        if number == 0:
+            _take_rates(store, codec, pictures)
+    return True
+
+
+def _take_rates(store: Store, codec: NtsccCodec, pictures: list[Picture]) -> None:
+    """The rates that are met where only the target counts: no decoding."""
+    for picture in track(pictures, "NTSCC: target rates"):
+        for cbr in plan.RATE_TARGETS:
+            key = f"rate|{picture.digest}|{cbr:g}"
+            if key not in store:
+                payload, symbols = codec.encode(picture.pixels, plan.DESIGN_DB, target_cbr=cbr)
+                total = symbols.size + digital_symbols(len(payload), plan.DESIGN_DB)
+                store.add(key, cbr=total / picture.pixels.size)
+
+
+def source_digest(pictures: Iterable[Picture]) -> str:
+    """One word for a set of pictures."""
+    return hashlib.sha256("".join(p.digest for p in pictures).encode()).hexdigest()

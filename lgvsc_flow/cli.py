@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 from rich.console import Console
 
-from lgvsc_flow import cli_ber, cli_blocks, cli_calibrate, cli_compile, cli_graph, cli_models, cli_run
+from lgvsc_flow import cli_ber, cli_blocks, cli_calibrate, cli_compile, cli_graph, cli_models, cli_run, cli_train
 from lgvsc_flow.errors import FlowError
 
 __all__ = ["app", "main"]
@@ -38,6 +38,7 @@ app.command(epilog=cli_ber.EXAMPLES, rich_help_panel=_GRAPHS)(cli_ber.ber)
 app.command(epilog=cli_models.EXAMPLES, rich_help_panel=_SETUP)(cli_models.models)
 app.command(epilog=cli_blocks.EXAMPLES, rich_help_panel=_SETUP)(cli_blocks.blocks)
 app.command("compile", epilog=cli_compile.EXAMPLES, rich_help_panel=_SETUP)(cli_compile.compile_kernels)
+app.add_typer(cli_train.app, name="train", rich_help_panel=_SETUP)
 
 
 def main() -> None:

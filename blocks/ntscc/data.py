@@ -1,102 +1,111 @@
-"""Pictures for training: gather files, shrink them to several sizes, cut crops.
+"""Crops for training from a prepared cache.
 
-`prepare` (python -m lgvsc_flow.blocks.ntscc.data SOURCE... --out DIR) walks folders, for example unpacked distribution
-packages, reads every photograph and a few frames of every video, shrinks each to several sizes (so that a 128 x 128
-crop looks like a piece of a 400 to 1280 pixel picture) and writes one flat uint8 cache, `pictures.npy`, with an index,
+`prepare` (`lgvsc-flow train pictures SOURCE... --out DIR`) walks folders, for example unpacked distribution packages,
+reads every photograph and a few frames of every video, shrinks each to several sizes (so that a 128 x 128 crop looks
+like a piece of a 400 to 1280 pixel picture) and writes one flat uint8 cache, `pictures.npy`, with an index,
 `pictures.json`, that names every source file by sha256. `Crops` cuts batches from it; batch number n is a function of
 (seed, n) alone, so that a resumed training sees what an unbroken one would have seen.
 """
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
-import typer
 from PIL import Image
 
-#: Pictures and clips kept for measuring: a file whose path holds one of these is never prepared for training.
-HELD_OUT = (
-    "lomiri-wallpapers-20.04",
-    "Fossa_by_",
-    "Kleiber_by_",
-    "Infinite-Sea_by_",
-    "Painting-Colors_by_",
-    "astronaut",
-    "chelsea",
-    "coffee",
-    "rocket",
-    "retina",
-    "hubble",
-    "motorcycle",
-    "bikes",
-    "carphone",
-)
-#: Not pictures of anything: interface parts, masks, drawings for documents, maps and textures.
-NOT_PICTURES = (
-    "screenshot",
-    "/html/",
-    "skycultures",
-    "textures",
-    "/text/",
-    "segmented",
-    "symbolic",
-    "webroot",
-)
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
-VIDEO_SUFFIXES = (".avi", ".mp4", ".mkv", ".webm")
-SIZES = (1920, 1280, 960, 704, 512)  # longer side in pixels
+from lgvsc_flow.blocks.ntscc.photographs import SIZES, files, is_photograph, pictures, shapes, shrunk
+from lgvsc_flow.errors import FlowError, MediaError
+
+AGAIN = "make it anew with: lgvsc-flow train pictures SOURCES --out DIR"
 
 
-def prepare(sources: list[Path], out: Path, *, video_frames: int = 120, sizes: tuple[int, ...] = SIZES) -> dict:
+class Source(Protocol):
+    """Where batches come from."""
+
+    def __len__(self) -> int:
+        """Number of pictures."""
+
+    def batch(self, seed: int, number: int, groups: int = 2, per_group: int = 4) -> np.ndarray:
+        """Batch `number`: uint8 [groups * per_group, 3, size, size], a function of seed and number alone."""
+
+    def pictures(self, count: int, longer_side: int) -> Iterator[np.ndarray]:
+        """Whole pictures, uint8 [H, W, 3], of at most that size."""
+
+
+def prepare(
+    sources: list[Path],
+    out: Path,
+    *,
+    video_frames: int = 120,
+    sizes: tuple[int, ...] = SIZES,
+    note: Callable[[str], None] = lambda name: None,
+) -> dict[str, Any]:
     """Write `out/pictures.npy` and `out/pictures.json` from every usable picture under `sources`; returns the index.
 
-    Flat art (two thirds of all neighbouring pixels equal) and held-out files are left out. Raises
-    FileNotFoundError when a source folder is missing and ValueError when no picture is found.
+    Flat art (two thirds of all neighbouring pixels equal) and held-out files are left out. `note` is told the name of
+    every picture that was taken.
+
+    Raises:
+        MediaError: a source is missing, or no picture is found.
+        FlowError: the cache cannot be written.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    pictures, offset, seen = [], 0, set()
-    temporary = out / "pictures.bin.tmp"
-    with open(temporary, "wb") as cache:
-        for path in _files(sources):
-            for name, digest, weight, pixels in _pictures(path, video_frames):
-                if digest in seen or not is_photograph(pixels):
-                    continue
-                seen.add(digest)
-                scales = []
-                for shrunk in _shrink(pixels, sizes):
-                    cache.write(shrunk.tobytes())
-                    scales.append({"offset": offset, "height": shrunk.shape[0], "width": shrunk.shape[1]})
-                    offset += shrunk.size
-                if scales:
-                    pictures.append({"source": name, "sha256": digest, "weight": weight, "scales": scales})
-    if not pictures:
-        temporary.unlink()
-        raise ValueError(f"no photograph found under {', '.join(map(str, sources))}")
-    flat = np.memmap(temporary, np.uint8, "r")
-    final = out / "pictures.npy.tmp"
-    with open(final, "wb") as file:
-        np.save(file, flat)
-    os.replace(final, out / "pictures.npy")
-    temporary.unlink()
-    index = {"pictures": pictures}
-    (out / "pictures.json.tmp").write_text(json.dumps(index, indent=1))
-    os.replace(out / "pictures.json.tmp", out / "pictures.json")
+    temporary, index_temporary = out / "pictures.npy.tmp", out / "pictures.json.tmp"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with open(temporary, "wb") as cache:
+            cache.write(_header(0))
+            found, total = _gather(sources, cache, video_frames, sizes, note)
+            cache.seek(0)
+            cache.write(_header(total))
+        if not found:
+            raise MediaError(f"no photograph found under {', '.join(map(str, sources))}")
+        index = {"pictures": found}
+        index_temporary.write_text(json.dumps(index, indent=1))
+        os.replace(temporary, out / "pictures.npy")
+        os.replace(index_temporary, out / "pictures.json")
+    except OSError as error:
+        raise FlowError(f"the pictures cannot be written to {out}: {error.strerror or error}") from error
+    finally:
+        for leftover in (temporary, index_temporary):
+            if leftover.exists():
+                leftover.unlink()
     return index
 
 
-def is_photograph(pixels: np.ndarray) -> bool:
-    """Whether uint8 HxWx3 pixels look like a photograph: not tiny, not flat art, not one grey."""
-    if min(pixels.shape[:2]) < 128:
-        return False
-    same = np.all(pixels[:, 1:] == pixels[:, :-1], axis=2).mean()
-    return bool(same < 0.65 and pixels.std() > 4)
+def _gather(
+    sources: list[Path], cache: BinaryIO, video_frames: int, sizes: tuple[int, ...], note: Callable[[str], None]
+) -> tuple[list[dict[str, Any]], int]:
+    """Append the pixels of all pictures to a file: the index, and how many bytes."""
+    found: list[dict[str, Any]] = []
+    offset, seen = 0, set()
+    for path in files(sources):
+        for name, digest, weight, pixels in pictures(path, video_frames):
+            if digest in seen or not is_photograph(pixels):
+                continue
+            seen.add(digest)
+            scales, picture = [], Image.fromarray(pixels)
+            for shape in shapes(pixels.shape[0], pixels.shape[1], sizes):
+                cache.write(shrunk(picture, shape).tobytes())
+                scales.append({"offset": offset, "height": shape[0], "width": shape[1]})
+                offset += 3 * shape[0] * shape[1]
+            if scales:
+                found.append({"source": name, "sha256": digest, "weight": weight, "scales": scales})
+                note(name)
+    return found, offset
+
+
+def _header(total: int) -> bytes:
+    """The beginning of an .npy file of `total` bytes; as long for every total."""
+    header = io.BytesIO()
+    form = {"descr": "|u1", "fortran_order": False, "shape": (total,)}
+    np.lib.format.write_array_header_1_0(header, form)
+    return header.getvalue()
 
 
 class Crops:
@@ -105,146 +114,78 @@ class Crops:
     A group stands for a picture: the rate is allocated over its crops together. Small sizes are drawn more often, and
     in every second group each crop is the more detailed one of two: photographs at 500 to 800 pixels are full of
     detail, wallpapers are not.
+
+    Raises:
+        MediaError: the cache is missing, damaged, or holds nothing as large as a crop.
     """
 
     def __init__(self, folder: Path, size: int = 128):
         index_path = folder / "pictures.json"
         if not index_path.is_file():
-            raise FileNotFoundError(f"{folder} holds no pictures.json: run `prepare` first")
+            raise MediaError(f"{folder} holds no pictures.json; {AGAIN}")
         self.size = size
-        self.index = json.loads(index_path.read_text())
-        self._flat = np.load(folder / "pictures.npy", mmap_mode="r")
-        self._pictures = [
-            (p["weight"], scales)
-            for p in self.index["pictures"]
-            if (scales := [s for s in p["scales"] if min(s["height"], s["width"]) >= size])
-        ]
+        try:
+            self.index = json.loads(index_path.read_text())
+            self._flat = np.load(folder / "pictures.npy", mmap_mode="r")
+            ends = [s["offset"] + 3 * s["height"] * s["width"] for p in self.index["pictures"] for s in p["scales"]]
+            if self._flat.dtype != np.uint8 or self._flat.shape != (max(ends),):
+                raise ValueError(f"pictures.npy holds {self._flat.shape}, pictures.json speaks of {max(ends)} bytes")
+            self._pictures = [
+                (p["weight"], scales)
+                for p in self.index["pictures"]
+                if (scales := [s for s in p["scales"] if min(s["height"], s["width"]) >= size])
+            ]
+        except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+            raise MediaError(f"the prepared pictures in {folder} are damaged ({error}); {AGAIN}") from error
+        if not self._pictures:
+            raise MediaError(f"{folder} holds no picture of at least {size} x {size} pixels, the size of a crop")
         weights = np.array([weight for weight, _ in self._pictures], float)
         self._probability = weights / weights.sum()
+
+    def __len__(self) -> int:
+        return len(self._pictures)
 
     def batch(self, seed: int, number: int, groups: int = 2, per_group: int = 4) -> np.ndarray:
         """Batch `number`: uint8 [groups * per_group, 3, size, size]."""
         rng = np.random.default_rng([seed, number])
-        crops = []
+        crops: list[np.ndarray] = []
         for picture in rng.choice(len(self._pictures), groups, p=self._probability):
             scales = self._pictures[picture][1]
-            inverse = np.array([1 / max(scale["height"], scale["width"]) for scale in scales])
-            scale = scales[rng.choice(len(scales), p=inverse / inverse.sum())]
-            detailed = rng.random() < 0.5
-            height, width = scale["height"], scale["width"]
-            pixels = self._flat[scale["offset"] : scale["offset"] + height * width * 3].reshape(height, width, 3)
-            for _ in range(per_group):
-                places = rng.integers((height - self.size + 1, width - self.size + 1), size=(1 + detailed, 2))
-                found = (pixels[top : top + self.size, left : left + self.size] for top, left in places)
-                crop = max(found, key=_detail)
-                crop = np.rot90(crop, int(rng.integers(4)))
-                crops.append(crop[:, ::-1] if rng.integers(2) else crop)
+            scale = scales[choose_scale([(s["height"], s["width"]) for s in scales], rng)]
+            crops += cut(self._pixels(scale), self.size, per_group, rng)
         return np.ascontiguousarray(np.stack(crops).transpose(0, 3, 1, 2))
 
     def pictures(self, count: int, longer_side: int) -> Iterator[np.ndarray]:
         """Whole pictures, uint8 [H, W, 3], of at most that size: the first `count` in the order of weight."""
         chosen = sorted(self._pictures, key=lambda p: -p[0])[:count]
         for _, scales in chosen:
-            scale = next((s for s in scales if max(s["height"], s["width"]) <= longer_side), scales[-1])
-            stop = scale["offset"] + scale["height"] * scale["width"] * 3
-            yield self._flat[scale["offset"] : stop].reshape(scale["height"], scale["width"], 3)
+            yield self._pixels(next((s for s in scales if max(s["height"], s["width"]) <= longer_side), scales[-1]))
+
+    def _pixels(self, scale: dict[str, int]) -> np.ndarray:
+        stop = scale["offset"] + scale["height"] * scale["width"] * 3
+        return self._flat[scale["offset"] : stop].reshape(scale["height"], scale["width"], 3)
+
+
+def choose_scale(sizes: list[tuple[int, int]], rng: np.random.Generator) -> int:
+    """Which of the (height, width) to cut from: in inverse proportion to the longer side."""
+    inverse = np.array([1 / max(shape) for shape in sizes])
+    return int(rng.choice(len(sizes), p=inverse / inverse.sum()))
+
+
+def cut(pixels: np.ndarray, size: int, count: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """Crops of one picture [H, W, 3], turned and flipped; half of the times each is the more detailed one of two."""
+    detailed = rng.random() < 0.5
+    height, width = pixels.shape[:2]
+    crops = []
+    for _ in range(count):
+        places = rng.integers((height - size + 1, width - size + 1), size=(1 + detailed, 2))
+        found = (pixels[top : top + size, left : left + size] for top, left in places)
+        crop = np.rot90(max(found, key=_detail), int(rng.integers(4)))
+        crops.append(crop[:, ::-1] if rng.integers(2) else crop)
+    return crops
 
 
 def _detail(pixels: np.ndarray) -> float:
     """Mean absolute difference of green between neighbours."""
     green = pixels[..., 1].astype(np.int16)
     return float(np.abs(np.diff(green, axis=0)).mean() + np.abs(np.diff(green, axis=1)).mean())
-
-
-def _files(sources: list[Path]) -> Iterator[Path]:
-    for source in sources:
-        if not source.exists():
-            raise FileNotFoundError(f"training source {source} does not exist")
-        found = [source] if source.is_file() else sorted(p for p in source.rglob("*") if p.is_file())
-        for path in found:
-            text = path.as_posix()
-            if not any(word in text for word in HELD_OUT + NOT_PICTURES):
-                yield path
-
-
-def _pictures(path: Path, video_frames: int) -> Iterator[tuple[str, str, float, np.ndarray]]:
-    suffix = path.suffix.lower()
-    if suffix in PICTURE_SUFFIXES:
-        raw = path.read_bytes()
-        if len(raw) > 30_000 and (pixels := _decode(raw)) is not None:
-            yield path.as_posix(), hashlib.sha256(raw).hexdigest(), 1.0, pixels
-    elif suffix == ".edj":  # a container of plain JPEG files: one background in several sizes
-        raw = max(_embedded_jpegs(path.read_bytes()), key=len, default=b"")
-        if (pixels := _decode(raw)) is not None:
-            yield path.as_posix(), hashlib.sha256(raw).hexdigest(), 2.0, pixels
-    elif suffix in VIDEO_SUFFIXES:
-        yield from _video_frames(path, video_frames)
-
-
-def _decode(raw: bytes) -> np.ndarray | None:
-    Image.MAX_IMAGE_PIXELS = 200_000_000
-    try:
-        picture = Image.open(io.BytesIO(raw))
-        if picture.mode in ("RGBA", "LA", "P"):
-            rgba = np.asarray(picture.convert("RGBA"))
-            if (rgba[..., 3] < 255).mean() > 0.01:
-                return None
-            return np.ascontiguousarray(rgba[..., :3])
-        return np.asarray(picture.convert("RGB"))
-    except (OSError, SyntaxError, ValueError):
-        return None
-
-
-def _embedded_jpegs(raw: bytes) -> Iterator[bytes]:
-    start = 0
-    while (start := raw.find(b"\xff\xd8\xff", start)) >= 0:
-        stop = raw.find(b"\xff\xd8\xff", start + 3)
-        piece = raw[start : stop if stop > 0 else len(raw)]
-        if len(piece) > 300_000:
-            yield piece
-        start += 3
-
-
-def _video_frames(path: Path, count: int) -> Iterator[tuple[str, str, float, np.ndarray]]:
-    import av
-
-    try:
-        with av.open(str(path)) as container:
-            stream = container.streams.video[0]
-            stream.thread_type = "AUTO"
-            total = stream.frames or 1000
-            step = max(total // count, 8)
-            for number, frame in enumerate(container.decode(stream)):
-                if number % step == step // 2:
-                    pixels = frame.to_ndarray(format="rgb24")
-                    digest = hashlib.sha256(pixels.tobytes()).hexdigest()
-                    yield f"{path.as_posix()}#{number}", digest, 0.2, pixels
-    except (av.FFmpegError, IndexError):
-        return
-
-
-def _shrink(pixels: np.ndarray, sizes: tuple[int, ...]) -> Iterator[np.ndarray]:
-    height, width = pixels.shape[:2]
-    longer, picture = max(height, width), Image.fromarray(pixels)
-    for size in sizes:
-        # A picture is always shrunk a little, so that its camera's or codec's own blur and blocks go.
-        if longer >= 1.3 * size or (size == sizes[-1] and longer >= size):
-            shape = max(1, round(width * size / longer)), max(1, round(height * size / longer))
-            if min(shape) >= 128:
-                yield np.asarray(picture.resize(shape, Image.Resampling.LANCZOS, reducing_gap=3))
-
-
-def main(
-    sources: Annotated[list[Path], typer.Argument(help="folders or files to gather pictures from")],
-    out: Annotated[Path, typer.Option(help="folder for the cache")],
-    video_frames: Annotated[int, typer.Option(help="about how many frames to take of a video")] = 120,
-) -> None:
-    """Prepare a cache of training pictures and print its sources."""
-    index = prepare(sources, out, video_frames=video_frames)
-    for picture in index["pictures"]:
-        print(picture["sha256"], picture["source"])
-    print(f"{len(index['pictures'])} pictures")
-
-
-if __name__ == "__main__":
-    typer.run(main)

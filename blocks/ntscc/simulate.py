@@ -42,16 +42,17 @@ def simulate(
 ) -> Pass:
     """Send x [G * S, 3, H, W] (sides multiples of 16) as G pictures of S crops each.
 
-    Rounding of z is straight-through on the way to the receiver and uniform noise in the rate (Balle et al. 2018).
+    Rounding of z is straight-through on the way to the receiver and uniform noise in the rate (Balle et al. 2018). The
+    network and x may be on any device; noise is drawn on the CPU, so that every device meets the same.
     """
-    groups, crops = len(draws), x.shape[0] // len(draws)
-    level = torch.tensor([d.level for d in draws]).repeat_interleave(crops)
-    snr = torch.tensor([d.snr_db for d in draws]).repeat_interleave(crops)
-    cbr = torch.tensor([d.cbr for d in draws]).repeat_interleave(crops)
+    groups, crops, device = len(draws), x.shape[0] // len(draws), x.device
+    level = torch.tensor([d.level for d in draws], device=device).repeat_interleave(crops)
+    snr = torch.tensor([d.snr_db for d in draws], device=device).repeat_interleave(crops)
+    cbr = torch.tensor([d.cbr for d in draws], device=device).repeat_interleave(crops)
     y = net.analyse(x, cbr, snr, linear_only=linear_only).contiguous()
     t = net.hyper_analyse(y, level)
     if torch.is_grad_enabled():
-        t_rate = t + torch.rand(t.shape, generator=generator) - 0.5
+        t_rate = t + torch.rand(t.shape, generator=generator).to(device) - 0.5
         q = t + (t.round() - t).detach()
     else:
         t_rate = q = t.round()
@@ -60,10 +61,10 @@ def simulate(
     sigma = log_sigma.exp()
     whitened = (y - mean) / sigma
 
-    mask, power, thetas = torch.zeros(y.shape), torch.zeros(y.shape), []
+    mask, power, thetas = torch.zeros_like(y), torch.zeros_like(y), []
     for g, draw in enumerate(draws):
         part = slice(g * crops, (g + 1) * crops)
-        chosen = select(log_sigma[part], draw.dimensions)
+        chosen = select(log_sigma[part].detach().cpu(), draw.dimensions).to(device)
         mask[part].view(-1)[chosen] = 1
         thetas.append(log_sigma.detach()[part].reshape(-1)[chosen].min())
         expected = 10 ** (-draw.snr_db / 10)
@@ -72,10 +73,10 @@ def simulate(
 
     amplitude = net.amplitude(log_sigma, log_theta, mask, power, snr)
     sent = net.channel_encode(whitened, amplitude, log_sigma, log_theta, mask, snr)
-    count = torch.tensor([float(d.dimensions) for d in draws])
+    count = torch.tensor([float(d.dimensions) for d in draws], device=device)
     mean_power = (sent.square().reshape(groups, -1).sum(1) / count).repeat_interleave(crops)[:, None, None, None]
-    noise = torch.cat([d.noise.expand(crops, *y.shape[1:]) for d in draws]) * mean_power
-    observed = (sent + noise.sqrt() * torch.randn(y.shape, generator=generator)) * mask
+    noise = torch.cat([d.noise.expand(crops, *y.shape[1:]) for d in draws]).to(device) * mean_power
+    observed = (sent + noise.sqrt() * torch.randn(y.shape, generator=generator).to(device)) * mask
     u_hat, variance = net.channel_decode(observed, noise, amplitude, log_sigma, log_theta, mask, snr)
     x_hat = net.synthesise(mean + u_hat, variance, linear_only=linear_only)
 
@@ -90,8 +91,9 @@ def simulate(
 
 def power_map(log_sigma: Tensor, chosen: Tensor, noise: float) -> Tensor:
     """`linear_power` of the chosen latents, zero elsewhere, in the shape of log_sigma."""
-    flat = torch.zeros(log_sigma.numel(), dtype=log_sigma.dtype)
-    flat = flat.index_put((chosen,), linear_power(log_sigma.reshape(-1)[chosen].exp(), noise))
+    flat = torch.zeros(log_sigma.numel(), dtype=log_sigma.dtype, device=log_sigma.device)
+    power = linear_power(log_sigma.reshape(-1)[chosen].exp().cpu(), noise).to(log_sigma.device)
+    flat = flat.index_put((chosen,), power)
     return flat.view(log_sigma.shape)
 
 
@@ -107,14 +109,15 @@ def validation_psnr(
 ) -> tuple[float, float]:
     """(PSNR in dB, share of the symbols spent on the hyperprior) of one picture over AWGN at a total CBR."""
     height, width = (side // BLOCK * BLOCK for side in pixels.shape[:2])
-    x = torch.from_numpy(pixels[:height, :width].copy()).permute(2, 0, 1)[None].float() / 255
+    device = net.y_std.device
+    x = torch.from_numpy(pixels[:height, :width].copy()).permute(2, 0, 1)[None].to(device).float() / 255
     level, noise = level_for(cbr, bits_per_symbol(snr_db)), torch.tensor(10 ** (-snr_db / 10))
     total = dimensions_for(cbr, height, width, net.settings.m)
-    level_tensor = torch.tensor([level])
+    level_tensor = torch.tensor([level], device=device)
     q = net.hyper_analyse(net.analyse(x, cbr, snr_db, linear_only=linear_only), level_tensor).round()
     bits = -net.prior.probability(q, level_tensor).log2().sum().item()
     side = 2 * bits / bits_per_symbol(snr_db)
     draw = LinkDraw(max(16, 2 * round((total - side) / 2)), level, snr_db, cbr, noise)
     out = simulate(net, x, [draw], torch.Generator().manual_seed(0), linear_only=linear_only)
     mse = (out.x_hat.clamp(0, 1) - x).square().mean().item()
-    return -10 * math.log10(mse), side / total
+    return -10 * math.log10(max(mse, 1e-10)), side / total

@@ -1,12 +1,14 @@
-"""Preparing pictures and cutting crops."""
+"""Preparing pictures and cutting crops from the cache."""
 
 import json
 
 import numpy as np
 import pytest
 from PIL import Image
+from tiny_training import write_cache
 
-from lgvsc_flow.blocks.ntscc.data import Crops, is_photograph, prepare
+from lgvsc_flow.blocks.ntscc.data import Crops, prepare
+from lgvsc_flow.errors import FlowError, MediaError
 
 
 @pytest.fixture
@@ -26,11 +28,14 @@ def source(tmp_path):
 
 
 def test_prepare_keeps_photographs_once(source, tmp_path):
-    index = prepare([source], tmp_path / "cache", sizes=(320, 200))
+    said = []
+    index = prepare([source], tmp_path / "cache", sizes=(320, 200), note=said.append)
     assert [p["source"].rsplit("/", 1)[1] for p in index["pictures"]] == ["a.png"]
+    assert said == [index["pictures"][0]["source"]]
     assert [(s["height"], s["width"]) for s in index["pictures"][0]["scales"]] == [(256, 320), (160, 200)]
     assert json.loads((tmp_path / "cache" / "pictures.json").read_text()) == index
     assert np.load(tmp_path / "cache" / "pictures.npy").size == 3 * (256 * 320 + 160 * 200)
+    assert sorted(p.name for p in (tmp_path / "cache").iterdir()) == ["pictures.json", "pictures.npy"]
 
 
 def test_batches_depend_on_seed_and_number_alone(source, tmp_path):
@@ -45,15 +50,30 @@ def test_batches_depend_on_seed_and_number_alone(source, tmp_path):
 
 def test_nothing_to_train_on(tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ValueError, match="no photograph found under"):
+    with pytest.raises(MediaError, match="no photograph found under"):
         prepare([tmp_path / "empty"], tmp_path / "cache")
-    with pytest.raises(FileNotFoundError, match="does not exist"):
+    assert list((tmp_path / "cache").iterdir()) == []
+    with pytest.raises(MediaError, match="does not exist"):
         prepare([tmp_path / "none"], tmp_path / "cache")
-    with pytest.raises(FileNotFoundError, match="run `prepare` first"):
+    with pytest.raises(MediaError, match=r"holds no pictures.json; make it anew with: lgvsc-flow train pictures"):
         Crops(tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(FlowError, match=r"the pictures cannot be written to .*: (File exists|Not a directory)"):
+        prepare([tmp_path / "empty"], tmp_path / "file")
 
 
-def test_flat_art_is_no_photograph():
-    assert not is_photograph(np.zeros((200, 200, 3), np.uint8))
-    assert not is_photograph(np.random.default_rng(0).integers(0, 256, (100, 300, 3)).astype(np.uint8))
-    assert is_photograph(np.random.default_rng(0).integers(0, 256, (200, 200, 3)).astype(np.uint8))
+def test_a_damaged_cache(tmp_path):
+    folder = write_cache(tmp_path / "cache")
+    assert len(Crops(folder, 32)) == 3
+    with pytest.raises(MediaError, match="holds no picture of at least 128 x 128 pixels, the size of a crop"):
+        Crops(folder, 128)
+    whole = (folder / "pictures.npy").read_bytes()
+    (folder / "pictures.npy").write_bytes(whole[:5000])
+    with pytest.raises(MediaError, match=r"the prepared pictures in .* are damaged \(.*\); make it anew with"):
+        Crops(folder, 32)
+    np.save(folder / "pictures.npy", np.zeros(100, np.uint8))
+    with pytest.raises(MediaError, match=r"damaged \(pictures.npy holds \(100,\), pictures.json speaks of 46080 bytes"):
+        Crops(folder, 32)
+    (folder / "pictures.json").write_text("{")
+    with pytest.raises(MediaError, match="are damaged"):
+        Crops(folder, 32)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from io import StringIO
 from typing import ClassVar
 
 import numpy as np
@@ -11,13 +13,14 @@ from lgvsc_flow.block import Block, setting
 from lgvsc_flow.items import Bits, Payload, Symbols
 from lgvsc_flow.ports import In
 
-__all__ = ["CbrLedger", "LedgerRow", "TextCbrLedger", "charge"]
+__all__ = ["CbrLedger", "LedgerRow", "TextCbrLedger", "charge", "ledger_table"]
 
 KEYFRAMES = "keyframe symbols"
 HYPERPRIOR = "hyperprior"
 CAPTIONS = "captions"
 SIDE = "side information"
 HEADERS = "headers and CRC"
+SIGNALLING = "burst length (SIG)"
 
 
 @dataclass(frozen=True)
@@ -34,8 +37,8 @@ def charge(payload_bits: dict[str, int], info_bits: int, digital: int, channel: 
     """Split the symbols of one burst over the streams; the parts sum to `channel` exactly.
 
     A stream of b payload bits among `info_bits` information bits causes floor(digital * b / info_bits) of the
-    `digital` symbols: channel coding and repetition are shared in proportion. All the rest (packet headers, CRC,
-    padding, rounding, and what the multiplexer adds to signal the burst) is the row "headers and CRC".
+    `digital` symbols: channel coding and repetition are shared in proportion. Their rest (packet headers, CRC, padding,
+    rounding) is the row "headers and CRC", and what the multiplexer adds to signal the burst "burst length (SIG)".
 
     Args:
         payload_bits: bits of each stream's payload in this burst.
@@ -56,8 +59,30 @@ def charge(payload_bits: dict[str, int], info_bits: int, digital: int, channel: 
             f"but only {channel} came out; wire the multiplexer's output to the ledger's input channel"
         )
     parts = {name: digital * bits // info_bits if info_bits else 0 for name, bits in payload_bits.items()}
-    parts[HEADERS] = channel - analog - sum(parts.values())
+    parts[HEADERS] = digital - sum(parts.values())
+    parts[SIGNALLING] = channel - analog - digital
     return parts
+
+
+def ledger_table(title: str, rows: Sequence[LedgerRow]) -> str:
+    """A ledger as text: symbols, their share of all, the channel bandwidth ratio, and bytes before coding."""
+    from rich.console import Console
+    from rich.table import Table
+
+    total = sum(row.symbols for row in rows)
+    table = Table(title=title, show_footer=True)
+    table.add_column("sent for", "all")
+    table.add_column("symbols", f"{total:,}", justify="right")
+    table.add_column("share", "100.0 %" if total else "", justify="right")
+    table.add_column("CBR", f"{sum(row.cbr for row in rows):.5f}", justify="right")
+    table.add_column("bytes", f"{sum(row.payload_bytes for row in rows):,}", justify="right")
+    for row in rows:
+        share = f"{row.symbols / total:.1%}".replace("%", " %") if total else ""
+        sent = f"{row.payload_bytes:,}" if row.payload_bytes else ""
+        table.add_row(row.name, f"{row.symbols:,}", share, f"{row.cbr:.5f}", sent)
+    text = StringIO()
+    Console(width=100, file=text).print(table)
+    return text.getvalue()
 
 
 class _Ledger:
@@ -70,10 +95,10 @@ class _Ledger:
     def add(self, payloads: dict[str, Payload], info_bits: int, digital: int, channel: int, analog: int) -> None:
         sizes = {name: len(p.data or b"") for name, p in payloads.items()}
         parts = charge({n: 8 * s for n, s in sizes.items()}, info_bits, digital, channel, analog)
-        if KEYFRAMES in self.symbols:
-            parts[KEYFRAMES] = analog
+        parts[KEYFRAMES] = analog
         for name, count in parts.items():
-            self.symbols[name] += count
+            if count or name in self.symbols:
+                self.symbols[name] = self.symbols.get(name, 0) + count
         for name, count in sizes.items():
             self.bytes[name] += count
 
@@ -119,6 +144,10 @@ class _LedgerBlock(Block):
         sums = self._sums
         return [LedgerRow(n, s, s / self.source_samples, sums.bytes[n]) for n, s in sums.symbols.items()]
 
+    def table(self) -> str:
+        """The ledger as text: symbols, their share of all, the channel bandwidth ratio, bytes before coding."""
+        return ledger_table(f"{self.num_frames} frames of {self.width}x{self.height}", self.rows)
+
 
 class CbrLedger(_LedgerBlock):
     """Charge every channel symbol of the link to keyframes, hyperprior, captions, side information or headers.
@@ -135,7 +164,7 @@ class CbrLedger(_LedgerBlock):
     keyframes = In(Symbols)
     channel = In(Symbols)
 
-    _names = (KEYFRAMES, HYPERPRIOR, CAPTIONS, SIDE, HEADERS)
+    _names = (KEYFRAMES, HYPERPRIOR, CAPTIONS, SIDE, HEADERS, SIGNALLING)
 
     def work(
         self,

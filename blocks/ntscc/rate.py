@@ -1,25 +1,47 @@
-"""What a keyframe's bytes cost on the digital link, in channel symbols.
+"""What the side information of a keyframe costs on the digital link, in channel symbols.
 
-The link of this project: CRC-24, 802.11n LDPC codewords of n = 648 at rate 1/2 (k = 324) and Gray QAM; below 4 dB each
-symbol is repeated. The table gives the information bits per symbol chosen at an SNR.
+The link is that of `lgvsc_flow.graphs.keyframes`: the bytes, their lengths in front, as one 5G NR transport block (CRC,
+LDPC, rate matching) in Gray QAM, behind a SIG field that says how many symbols follow. The scheme follows the design
+SNR alone, so both ends know it. `digital_symbols` is what that graph's channel counts beside the keyframe's symbols.
 """
 
 from __future__ import annotations
 
-import math
+from functools import lru_cache
 
-CODEWORD_BITS = 324
-CRC_BITS = 24
-#: (lowest Es/N0 in dB, information bits per symbol): 16-QAM, QPSK, QPSK repeated 2, 4 and 8 times, all at rate 1/2.
-LINK_TABLE = ((9.0, 2.0), (4.0, 1.0), (1.0, 0.5), (-2.0, 0.25), (-math.inf, 0.125))
+from lgvsc_flow.blocks.phy.link_mcs import MARGIN_DB, LinkMcs, choose_link_mcs
+from lgvsc_flow.blocks.phy.mux import sig_symbols
+from lgvsc_flow.blocks.phy.packet import join_streams
+from lgvsc_flow.blocks.phy.transport import block_bits, block_symbols
+from lgvsc_flow.varint import write_varint
+
+__all__ = ["MARGIN_DB", "bits_per_symbol", "digital_symbols", "link_mcs"]
+
+_EMPTY_TABLE = len(join_streams({"hyperprior": b""})) - 1
 
 
-def bits_per_symbol(snr_db: float) -> float:
-    """Information bits per channel symbol of the digital link at Es/N0 = snr_db."""
-    return next(bits for lowest, bits in LINK_TABLE if snr_db >= lowest)
+@lru_cache(maxsize=1024)
+def link_mcs(snr_db: float, fading: bool = False) -> LinkMcs:
+    """The scheme of the digital link for a design SNR: its block error rate is still 1 % at `MARGIN_DB` below it.
+
+    Raises:
+        ValueError: the SNR is NaN.
+    """
+    return choose_link_mcs(snr_db, margin_db=MARGIN_DB, fading=fading)
 
 
-def digital_symbols(payload_bytes: int, snr_db: float) -> int:
-    """Channel symbols that carry a payload: CRC and padding to whole codewords included."""
-    codewords = math.ceil((8 * payload_bytes + CRC_BITS) / CODEWORD_BITS)
-    return math.ceil(codewords * CODEWORD_BITS / bits_per_symbol(snr_db))
+def bits_per_symbol(snr_db: float, *, fading: bool = False) -> float:
+    """Information bits per channel symbol of the digital link designed for Es/N0 = snr_db."""
+    return link_mcs(snr_db, fading).efficiency
+
+
+def digital_symbols(payload_bytes: int, snr_db: float, *, fading: bool = False) -> int:
+    """Channel symbols sent for a payload: SIG field, lengths, CRC and channel code included.
+
+    Raises:
+        ValueError: the payload is longer than a burst of the link.
+    """
+    mcs = link_mcs(snr_db, fading)
+    table = _EMPTY_TABLE + len(write_varint(payload_bytes + 1))
+    a = block_bits(8 * (table + payload_bytes), mcs.code_rate)
+    return sig_symbols(mcs.sig_repeats) + block_symbols(a, mcs.order, mcs.code_rate)

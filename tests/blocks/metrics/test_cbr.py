@@ -6,7 +6,7 @@ from lgvsc_flow.blocks.metrics.cbr import charge
 from lgvsc_flow.items import Payload
 from lgvsc_flow.testing import run_block
 
-ROWS = ["keyframe symbols", "hyperprior", "captions", "side information", "headers and CRC"]
+ROWS = ["keyframe symbols", "hyperprior", "captions", "side information", "headers and CRC", "burst length (SIG)"]
 
 
 def payload(stream: str, count: int) -> Payload:
@@ -20,7 +20,7 @@ def symbols(count: int) -> np.ndarray:
 def test_a_burst_by_hand() -> None:
     # 800 information bits became 400 symbols: half a symbol per bit; 32 signalling symbols on top.
     parts = charge({"captions": 160, "side information": 40}, 800, digital=400, channel=1032, analog=600)
-    assert parts == {"captions": 80, "side information": 20, "headers and CRC": 400 - 100 + 32}
+    assert parts == {"captions": 80, "side information": 20, "headers and CRC": 300, "burst length (SIG)": 32}
 
 
 def test_rows_sum_to_the_channel_exactly_over_random_bursts() -> None:
@@ -54,7 +54,28 @@ def test_captions_only() -> None:
 
 
 def test_an_empty_burst_costs_nothing() -> None:
-    assert charge({"captions": 0}, 0, digital=0, channel=0) == {"captions": 0, "headers and CRC": 0}
+    assert charge({"captions": 0}, 0, digital=0, channel=0) == {
+        "captions": 0,
+        "headers and CRC": 0,
+        "burst length (SIG)": 0,
+    }
+
+
+def test_the_table_has_every_row_and_its_share() -> None:
+    ledger = CbrLedger(height=10, width=10, num_frames=2)
+    burst = [payload("caption", 10), payload("side", 1), payload("hyperprior", 9), np.zeros(200, np.uint8)]
+    run_block(ledger, *[[item] for item in [*burst, symbols(100), symbols(1200), symbols(1600)]])
+    lines = ledger.table().splitlines()
+    assert "2 frames of 10x10" in lines[0]
+    shares = [("keyframe symbols", "1,200", "75.0 %"), ("hyperprior", "36", "2.2 %"), ("captions", "40", "2.5 %")]
+    shares += [
+        ("side information", "4", "0.2 %"),
+        ("headers and CRC", "20", "1.2 %"),
+        ("burst length", "300", "18.8 %"),
+    ]
+    for name, *parts in [*shares, ("all", "1,600", "100.0 %", "2.66667")]:
+        line = next(line for line in lines if name in line)
+        assert all(part in line for part in parts), line
 
 
 def test_books_that_cannot_balance_are_refused() -> None:

@@ -74,7 +74,7 @@ class NtsccPicture:
                 dearer = digital_symbols(len(payload), link_db) - digital_symbols(len(payload), design_db)
                 target = cbr - dearer / self.pixels.size
                 if target < 0.001:
-                    raise ValueError(f"CBR {cbr} does not hold the side information at {link_db} dB")
+                    raise ValueError(f"CBR {cbr} does not hold the side information at {link_db:g} dB")
             self._bursts[key] = payload, symbols
         return self._bursts[key]
 

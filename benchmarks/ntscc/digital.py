@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-from ntscc.links import SCHEMES, LossCurves, Scheme, capacity_symbols
-from ntscc.scores import NAMES, Original
+from ntscc.links import SCHEMES, LossCurves, Scheme, capacity_bytes
+from ntscc.scores import BETTER, NAMES, Original
 from ntscc.still_codecs import CODECS, curve
 from ntscc.store import Store
 from scipy.interpolate import PchipInterpolator
 
+_SIGNS = np.array([BETTER[name] for name in NAMES])
 FORMS = {"hevc": ("hevc444", "hevc420"), "avif": ("avif",), "jpeg": ("jpeg",)}
 
 
@@ -27,36 +26,27 @@ def take_stills(store: Store, digest: str, original: Original, codec: str) -> No
     store.add(f"{digest}|{codec}|end")
 
 
-@dataclass
 class Stream:
-    """One picture by one codec: sizes in bytes and scores [quantiser, measure] of each form, coarse to fine."""
+    """One picture by one codec, in one or more forms of it.
 
-    forms: list[tuple[np.ndarray, np.ndarray]]
-    lost: np.ndarray
+    Args:
+        forms: sizes in bytes, rising, and scores [quantiser, measure] of each form.
+        lost: scores of the grey picture.
+    """
 
-    def at(self, symbols: float, cost) -> np.ndarray:
-        """Scores of the finest stream that fits: between quantisers by a monotone cubic (PCHIP) in its logarithm.
+    def __init__(self, forms: list[tuple[np.ndarray, np.ndarray]], lost: np.ndarray) -> None:
+        self.lost = lost
+        self._curves = [(sizes, PchipInterpolator(np.log(sizes), scores)) for sizes, scores in forms]
 
-        The better form counts, measure by measure. NaN where even the coarsest stream costs more.
+    def at(self, size: int) -> np.ndarray:
+        """Scores of the finest stream that fits: between quantisers by a monotone cubic (PCHIP) in log(bytes).
 
-        Args:
-            symbols: what may be spent.
-            cost: symbols of a stream of so many bytes.
+        The better form counts, measure by measure. NaN where even the coarsest stream is longer.
         """
-        found = []
-        for sizes, scores in self.forms:
-            costs = np.log([cost(int(size)) for size in sizes])
-            if np.log(symbols) >= costs[0]:
-                within = min(np.log(symbols), costs[-1])
-                found.append([float(PchipInterpolator(costs, column)(within)) for column in scores.T])
+        found = [curve(np.log(min(size, sizes[-1]))) for sizes, curve in self._curves if size >= sizes[0]]
         if not found:
             return np.full(len(NAMES), np.nan)
-        stacked = np.array(found)
-        return np.array([stacked[:, 0].max(), stacked[:, 1].max(), stacked[:, 2].min()])
-
-    def code_blocks(self, symbols: float, scheme: Scheme) -> int:
-        """Code blocks of a stream that fills so many symbols."""
-        return scheme.blocks(max(1, int(symbols * scheme.efficiency / 8)))[0]
+        return _SIGNS * (_SIGNS * np.array(found)).max(axis=0)
 
 
 class Digital:
@@ -69,9 +59,7 @@ class Digital:
 
     def clean(self, cbr: float, scheme: Scheme) -> np.ndarray:
         """Scores [picture, measure] where nothing is lost; NaN where a picture does not fit."""
-        return np.array(
-            [s.at(cbr * self.samples[d], lambda size: scheme.blocks(size)[1]) for d, s in self.streams.items()]
-        )
+        return np.array([s.at(scheme.largest(self._symbols(d, cbr))) for d, s in self.streams.items()])
 
     def expected(self, cbr: float, scheme: Scheme, snrs_db: dict[str, np.ndarray]) -> np.ndarray:
         """Scores [picture, fade, measure] at the true SNRs of each picture, mean over the noise.
@@ -80,7 +68,7 @@ class Digital:
         """
         rows = []
         for (digest, stream), clean in zip(self.streams.items(), self.clean(cbr, scheme), strict=True):
-            blocks = stream.code_blocks(cbr * self.samples[digest], scheme)
+            blocks = scheme.blocks(max(1, scheme.largest(self._symbols(digest, cbr))))[0]
             loss = self.curves.loss(scheme, snrs_db[digest], blocks)[:, None]
             rows.append(np.where(np.isnan(clean), stream.lost, (1 - loss) * clean + loss * stream.lost))
         return np.array(rows)
@@ -98,11 +86,11 @@ class Digital:
 
     def capacity(self, cbr: float, snr_db: float) -> np.ndarray:
         """Scores [picture, measure] behind an ideal code; what does not fit is shown grey."""
-        rows = [
-            (s.at(cbr * self.samples[d], lambda size: capacity_symbols(size, snr_db)), s.lost)
-            for d, s in self.streams.items()
-        ]
+        rows = [(s.at(capacity_bytes(self._symbols(d, cbr), snr_db)), s.lost) for d, s in self.streams.items()]
         return np.array([np.where(np.isnan(found), lost, found) for found, lost in rows])
+
+    def _symbols(self, digest: str, cbr: float) -> int:
+        return round(cbr * self.samples[digest])
 
     def _measured(self, scheme: Scheme) -> bool:
         return f"bler|{scheme.order}|{scheme.rate_1024:g}" in self.curves.store
@@ -112,8 +100,9 @@ def _stream(store: Store, digest: str, codec: str) -> Stream:
     forms = []
     for form in FORMS[codec]:
         points = [store.get(f"{digest}|{form}|{quantiser}") for quantiser in CODECS[form][1]]
-        kept = sorted((p for p in points if p is not None), key=lambda p: p["bytes"])
-        if kept:
+        by_size = {p["bytes"]: p for p in points if p is not None}
+        kept = [by_size[size] for size in sorted(by_size)]
+        if len(kept) > 1:
             forms.append((np.array([p["bytes"] for p in kept]), np.array([[p[n] for n in NAMES] for p in kept])))
     lost = store[f"{digest}|lost"]
     return Stream(forms, np.array([lost[n] for n in NAMES]))

@@ -50,6 +50,13 @@ class Scheme:
         code_blocks, information = _cut(size, self.rate_1024 / 1024)
         return code_blocks, math.ceil(information / self.efficiency)
 
+    def largest(self, symbols: int) -> int:
+        """Bytes of the longest stream that so many symbols carry; 0 where there is none."""
+        size = int(symbols * self.efficiency / 8)
+        while size > 0 and (over := self.blocks(size)[1] - symbols) > 0:
+            size -= max(1, int(over * self.efficiency / 8))
+        return max(size, 0)
+
 
 @cache
 def _cut(size: int, code_rate: float) -> tuple[int, int]:
@@ -142,6 +149,6 @@ class LossCurves:
         return float(grid[np.argmax(self.loss(scheme, grid) <= bler)])
 
 
-def capacity_symbols(size: int, snr_db: float) -> int:
-    """Channel symbols of a stream behind a code that reaches the capacity of the complex AWGN channel."""
-    return math.ceil(8 * size / math.log2(1 + 10 ** (snr_db / 10)))
+def capacity_bytes(symbols: int, snr_db: float) -> int:
+    """Bytes behind a code that reaches the capacity of the complex AWGN channel."""
+    return int(symbols * math.log2(1 + 10 ** (snr_db / 10)) / 8)

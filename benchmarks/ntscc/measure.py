@@ -11,10 +11,9 @@ from pathlib import Path
 import numpy as np
 from ntscc import plan
 from ntscc.analog import LINEAR_FORMS, NtsccPicture, case_key, is_done, link_fingerprint, take_linear
-from ntscc.digital import take_stills
+from ntscc.digital import FORMS, take_stills
 from ntscc.links import SCHEMES, LossCurves
 from ntscc.scores import Original
-from ntscc.still_codecs import CODECS
 from ntscc.store import Store
 from photographs import held_out_photographs
 from rich.progress import track
@@ -81,9 +80,11 @@ def take_baselines(stores: Stores, pictures: Iterable[Picture]) -> None:
     for scheme in track(SCHEMES, "channel codes"):
         stores.curves.measure(scheme)
     pictures = list(pictures)
-    for codec in CODECS:
+    for codec, forms in FORMS.items():
         for picture in track(pictures, codec):
-            take_stills(stores.stills, picture.digest, Original(picture.pixels), codec)
+            original = Original(picture.pixels)
+            for form in forms:
+                take_stills(stores.stills, picture.digest, original, form)
     for number, stage in enumerate(plan.stage_names()):
         for picture in track(pictures, f"linear: {stage}"):
             original = Original(picture.pixels)

@@ -81,9 +81,9 @@ def jpeg(pixels: np.ndarray, quality: int) -> tuple[int, np.ndarray]:
 #: Codec: its encoder, and the quantisers from coarse to fine.
 CODECS: dict[str, tuple[Callable[[np.ndarray, int], tuple[int, np.ndarray]], tuple[int, ...]]] = {
     "hevc444": (lambda pixels, q: hevc(pixels, q, "444"), tuple(range(51, 10, -4))),
-    "hevc420": (lambda pixels, q: hevc(pixels, q, "420"), tuple(range(51, 10, -4))),
-    "avif": (avif, (0, 10, 22, 35, 50, 65, 80)),
-    "jpeg": (jpeg, (1, 5, 12, 25, 45, 70, 85)),
+    "hevc420": (lambda pixels, q: hevc(pixels, q, "420"), tuple(range(51, 34, -4))),  # finer ones are behind 4:4:4
+    "avif": (avif, (0, 12, 28, 45, 62, 80)),
+    "jpeg": (jpeg, (1, 6, 16, 35, 60, 85)),
 }
 FINEST_BITS = 0.85  # per pixel: more than the finest rate of the benchmark can carry
 

@@ -104,7 +104,17 @@ def test_a_video_of_one_frame(tmp_path):
 def test_when_everything_is_lost_the_run_says_so_and_still_writes_a_video(video, tmp_path):
     data = send(Scheme(esn0_db=-20), video, tmp_path)
     assert data["packets"]["lost"] == data["packets"]["sent"] > 0
-    assert sum(data["concealed"].values()) > 0
+    segments = len(data["segments"])
+    assert {k: n for k, n in data["concealed"].items() if n} == {
+        "lost captions": segments,
+        "lost side information": segments,
+        "lost keyframes": segments,
+    }
+    assert data["world"] == {"model": "interpolator", "settings": {}, "counts": {}}
+    page = (tmp_path / "report.html").read_text()
+    assert f"<td>concealed: lost keyframes</td><td>{segments}</td>" in page
+    assert "<td>concealed: suspected cuts</td><td>0</td>" in page
+    assert "<td>world model</td><td>interpolator</td>" in page
     assert count_frames(tmp_path / "received.mp4") == 24
     assert data["quality"]["psnr_db"] < 20
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from lgvsc_flow.blocks.video.synthetic import scene_frame
-from lgvsc_flow.blocks.world import DsaWorldModel, LengthGrid, WorldModel
+from lgvsc_flow.blocks.world import DsaWorldModel, LengthGrid, WorldModel, interpolate
 from lgvsc_flow.blocks.world.model import MODELS
 from lgvsc_flow.errors import BlockError, ModelError, SettingError
 from lgvsc_flow.items import Caption, Frame, Keyframe, SideInfo
@@ -110,6 +110,82 @@ def test_any_loss_still_gives_the_full_video_and_is_counted() -> None:
         assert block.concealed["lost keyframes"] == len(keys)
         assert block.concealed["lost captions"] == len(captions)
         assert block.concealed["lost side information"] == len(sides)
+
+
+def concealed(items: list[list[Any]], num_frames: int, **settings: Any) -> tuple[list[np.ndarray], dict[str, int]]:
+    """The frames, and each count that is not 0."""
+    block = DsaWorldModel(num_frames=num_frames, height=H, width=W, **settings)
+    frames = [f.pixels for f in run_block(block, *items)]
+    return frames, {name: count for name, count in block.concealed.items() if count}
+
+
+def equal(frames: list[np.ndarray], picture: np.ndarray) -> bool:
+    return all(np.array_equal(f, picture) for f in frames)
+
+
+def test_the_first_keyframe_that_arrives_is_held_back_to_the_beginning_or_to_the_cut() -> None:
+    items = stream([5, 4, 3])
+    frames, counts = concealed(lose(items, {0, 1}, set(), set()), 13)
+    assert equal(frames[:10], items[0][2].pixels)
+    assert counts == {"lost keyframes": 2}
+    frames, counts = concealed(lose(stream([5, 4, 3], cuts={0: 2}), {0, 1}, set(), set()), 13)
+    assert equal(frames[:2], np.full((H, W, 3), 128, np.uint8))
+    assert equal(frames[2:10], items[0][2].pixels)
+
+
+def test_the_last_keyframe_that_arrived_is_held_to_the_end() -> None:
+    items = stream([5, 4, 3])
+    frames, counts = concealed(lose(items, {2, 3}, set(), set()), 13)
+    assert equal(frames[5:], items[0][1].pixels)
+    assert counts == {"lost keyframes": 2}
+
+
+def test_several_in_a_row_are_made_between_those_that_arrived() -> None:
+    items = stream([5, 4, 3])
+    model = Ramp(1)
+    items[0] = [Keyframe(k.index, plain(10 * k.index)) for k in items[0]]
+    frames, counts = concealed(lose(items, {1, 2}, set(), set()), 13, model=model)
+    assert values(frames) == [round(30 * i / 12) for i in range(12)] + [30]
+    assert model.asked == [(0, 30, 12)]
+    assert counts == {"lost keyframes": 2}
+
+
+def test_between_several_cuts_the_picture_before_them_is_held() -> None:
+    items = stream([5, 4, 3], cuts={0: 3, 1: 2})
+    frames, _ = concealed(lose(items, {1}, set(), set()), 13)
+    assert equal(frames[:7], items[0][0].pixels)
+    assert equal(frames[7:10], items[0][2].pixels)
+
+
+def test_a_lost_caption_reaches_the_model_as_none() -> None:
+    told: list[str | None] = []
+
+    class Reading(Ramp):
+        def generate(self, *args: Any) -> list[np.ndarray]:
+            told.append(args[2].text)
+            return super().generate(*args)
+
+    _, counts = concealed(lose(stream([5, 4, 3]), set(), {1}, set()), 13, model=Reading(1))
+    assert told == ["a street", None, "a street"]
+    assert counts == {"lost captions": 1}
+
+
+def test_where_the_cut_flag_was_lost_two_shots_are_told_apart_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interpolate, "likeness", lambda a, b: 0.2)
+    monkeypatch.setattr(interpolate, "_SAME_SHOT", 0.24, raising=False)
+    items = stream([6, 6], shots=[0, 1, 1])
+    frames, counts = concealed(lose(items, set(), set(), {0}), 13)
+    assert equal(frames[:3], items[0][0].pixels)
+    assert equal(frames[3:7], items[0][1].pixels)
+    assert counts == {"lost side information": 1, "suspected cuts": 1}
+
+
+def test_contradictions_and_a_stream_that_ends_early_are_counted() -> None:
+    items = stream([5, 4, 3])
+    items[2][1] = SideInfo(1, 6, 3)
+    frames, counts = concealed([s[:3] for s in items], 13)
+    assert len(frames) == 13
+    assert counts == {"contradictory side information": 1, "frames of no segment": 1}
 
 
 def test_everything_lost_is_grey_and_nothing_sent_as_well() -> None:

@@ -30,7 +30,7 @@ import typer
 from ntscc import figure, pages, strip
 from ntscc.checks import checks
 from ntscc.links import SCHEMES
-from ntscc.measure import Stores, photographs, take_baselines, take_ntscc
+from ntscc.measure import Stores, photographs, take_baselines, take_ntscc, weights_path
 from ntscc.summary import Summary
 
 from lgvsc_flow.blocks.ntscc.codec import NtsccCodec
@@ -59,7 +59,9 @@ def main(
     done = take_ntscc(stores, weights, pictures, 1.5 if quick else minutes)
     summary = Summary(stores, pictures)
     results = summary.all()
-    results["complete"] = done
+    results["complete"], codec = done, NtsccCodec(weights)
+    results["parameters"] = sum(p.numel() for p in codec.net.parameters())
+    results["weights_bytes"] = weights_path(weights).stat().st_size
     (out / "ntscc_rd.json").write_text(json.dumps(results, indent=1))
     print(pages.rate_table(results), pages.main_table(results), pages.below_table(results), sep="\n\n")
     print(pages.fading_table(results), end="\n\n")
@@ -68,7 +70,7 @@ def main(
     figures = ROOT / "docs" / "images" if write_pages else out
     figure.draw(results, figures / "ntscc_rd.png")
     fixed = next(s for s in SCHEMES if s.name == results["fixed_mcs"]["hevc"])
-    strip.draw(NtsccCodec(weights), stores.curves, fixed, figures / "ntscc_strip.png")
+    strip.draw(codec, stores.curves, fixed, figures / "ntscc_strip.png")
     if write_pages:
         pages.insert(ROOT / "blocks" / "ntscc" / "README.md", pages.readme(results))
         pages.insert(ROOT / "blocks" / "ntscc" / "weights" / "MODEL_CARD.md", pages.card(results))

@@ -111,7 +111,8 @@ def card(results: dict[str, Any]) -> str:
     sources = _head("picture", "size", "SHA-256 of the source file")
     sources += [_row([p["name"], f"{p['size'][1]} x {p['size'][0]}", f"`{p['sha256']}`"]) for p in results["pictures"]]
     parts = (
-        f"File SHA-256 `{results['weights_sha256']}`; {len(results['pictures'])} held-out photographs.",
+        f"{results.get('parameters', 0):,} parameters, {results.get('weights_bytes', 0) / 1e6:.1f} MB, file SHA-256 "
+        f"`{results['weights_sha256']}`. {len(results['pictures'])} held-out photographs, never trained on.",
         checks_list(results),
         "Mean PSNR in dB over AWGN; the design SNR is the true SNR:",
         rate_table(results),

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted((ROOT / "docs" / "guide").glob("*.md"))
+ALL_PAGES = sorted((ROOT / "docs" / "guide").glob("*.md"))
+PAGES = [p for p in ALL_PAGES if p.name[0].isdecimal()]  # those that are read in order and run here
 
 
 def code(page):
@@ -63,7 +64,7 @@ def test_pages_lead_to_the_next():
         assert following.read_text().startswith(f"# {int(following.name[:2])}. ")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+@pytest.mark.parametrize("page", ALL_PAGES, ids=lambda p: p.name)
 def test_links_lead_somewhere(page):
     for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
         assert link.startswith("https://") or (page.parent / link).exists(), link

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from lgvsc_flow.blocks.world.adapt import Dsa as Dsa
     from lgvsc_flow.blocks.world.dsa import DsaWorldModel as DsaWorldModel
     from lgvsc_flow.blocks.world.interpolate import InterpolatorModel as InterpolatorModel
+    from lgvsc_flow.blocks.world.ltx import LtxModel as LtxModel
     from lgvsc_flow.blocks.world.model import (
         LengthGrid as LengthGrid,
         WorldModel as WorldModel,
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     )
     from lgvsc_flow.blocks.world.sfa import SfaWorldModel as SfaWorldModel
     from lgvsc_flow.blocks.world.text import TextWorldModel as TextWorldModel
+    from lgvsc_flow.blocks.world.vace import WanVaceModel as WanVaceModel
+    from lgvsc_flow.blocks.world.wan import WanFirstLastModel as WanFirstLastModel
 
 __getattr__, __dir__, __all__ = exports(
     __name__,
@@ -22,8 +25,11 @@ __getattr__, __dir__, __all__ = exports(
         "adapt": ["Dsa"],
         "dsa": ["DsaWorldModel"],
         "interpolate": ["InterpolatorModel"],
+        "ltx": ["LtxModel"],
         "model": ["LengthGrid", "WorldModel", "load_world_model"],
         "sfa": ["SfaWorldModel"],
         "text": ["TextWorldModel"],
+        "vace": ["WanVaceModel"],
+        "wan": ["WanFirstLastModel"],
     },
 )

@@ -137,6 +137,12 @@ class DiffusionModel(WorldModel):
             return
         pipe = load_pipeline(self._loading())
         self._fit(pipe)
+        tokens = len(pipe.tokenizer(self.negative_prompt).input_ids)
+        if tokens > self.max_tokens:
+            raise ModelError(
+                f"{self.name}: negative_prompt has {tokens} tokens, its text encoder reads {self.max_tokens}; shorten "
+                "it"
+            )
         if self.vae_tiling:
             pipe.vae.enable_tiling()
         if self.compile:

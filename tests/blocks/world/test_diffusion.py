@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
@@ -119,7 +120,7 @@ def test_the_last_keyframe_alone_lies_behind_the_segment(model, asked):
 
 def test_real_weights_show_each_keyframe_nearest_to_its_place(model, asked):
     place = tiny_pipelines.ENVIRONMENT[model.name]
-    if not place or model.checkpoint != tiny_pipelines.os.environ.get(place):
+    if not place or model.checkpoint != os.environ.get(place):
         pytest.skip(f"random weights show nothing; set {place} to a checkpoint")
     first, last = np.zeros((64, 96, 3), np.uint8), np.full((64, 96, 3), 230, np.uint8)
     make(model, first, last, 2 * model.time_step)
@@ -214,6 +215,14 @@ def test_a_caption_is_told_with_its_motion_and_shortened_where_it_is_too_long(mo
     lost = Caption(0, None, lost=True)
     list(model.generate(picture(1), None, lost, SideInfo(0, lost=True), model.time_step, np.random.default_rng(0)))
     assert asked[2][0]["prompt"] == ""
+
+
+def test_a_negative_prompt_that_is_too_long_is_refused(model, checkpoints):
+    chosen = tiny_pipelines.settings(model.name, checkpoints[model.name])
+    wordy = load_world_model(model.name, **chosen, negative_prompt="blurred " * 100)
+    text = rf"{model.name}: negative_prompt has \d+ tokens, its text encoder reads {model.max_tokens}; shorten it"
+    with pytest.raises(ModelError, match=text):
+        wordy.load()
 
 
 @pytest.mark.parametrize("count", [1, 9, 168])

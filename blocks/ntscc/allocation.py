@@ -24,7 +24,12 @@ def select(log_sigma: Tensor, k: int) -> Tensor:
     levels = np.rint(log_sigma.detach().double().numpy().ravel() * STEPS_PER_NEPER).astype(np.int32)
     if not 0 <= k <= levels.size:
         raise ValueError(f"cannot send {k} of {levels.size} latents")
-    chosen = np.sort(np.argsort(-levels, kind="stable")[:k])
+    if k == 0:
+        return torch.zeros(0, dtype=torch.int64)
+    least = np.partition(levels, levels.size - k)[levels.size - k]
+    taken = levels > least
+    taken[np.flatnonzero(levels == least)[: k - np.count_nonzero(taken)]] = True
+    chosen = np.flatnonzero(taken)
     return torch.from_numpy(chosen[burst_order(k)])
 
 

@@ -3,7 +3,8 @@
 version and level   1 byte    (4 bits each)
 design SNR          1 byte    quarter dB above -20 dB
 power scale         2 bytes   1/2048 octave above 2^-16
-selection check     1 byte    low byte of the CRC-16 of which latents are sent
+weights check       1 byte    of the weights file, from its digest
+selection check     1 byte    low byte of the CRC-16 of which latents are sent, begun from the weights' digest
 height, width       1..3 bytes each (7 bits per byte, high bit: more follow), in pixels
 symbols             1..4 bytes likewise: complex symbols of the burst
 hyperprior          0.. bytes
@@ -17,11 +18,13 @@ from dataclasses import dataclass
 
 from lgvsc_flow.varint import read_varint, write_varint
 
-VERSION = 1
+VERSION = 2
 LARGEST_SIDE = 16384
 LARGEST_BURST = 1 << 27
 SNR_FLOOR_DB, SNR_STEPS = -20.0, 4
 POWER_FLOOR, POWER_STEPS = -16.0, 2048
+FIXED_BYTES = 6  # in front of the numbers of variable length
+CHECK_BYTES = 2
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class SideInformation:
     level: int
     snr_code: int
     power_code: int
+    weights_check: int
     selection_check: int
     hyperprior: bytes
 
@@ -49,7 +53,8 @@ class SideInformation:
 
     def pack(self) -> bytes:
         """To bytes."""
-        fixed = bytes([VERSION << 4 | self.level, self.snr_code, *divmod(self.power_code, 256), self.selection_check])
+        power = divmod(self.power_code, 256)
+        fixed = bytes([VERSION << 4 | self.level, self.snr_code, *power, self.weights_check, self.selection_check])
         sizes = b"".join(map(write_varint, (self.height, self.width, self.symbols)))
         body = fixed + sizes + self.hyperprior
         return body + binascii.crc_hqx(body, 0).to_bytes(2, "big")
@@ -57,7 +62,7 @@ class SideInformation:
     @classmethod
     def unpack(cls, payload: bytes) -> SideInformation:
         """From bytes. Raises ValueError where they are damaged or of another version."""
-        if len(payload) < 10:
+        if len(payload) < FIXED_BYTES + 3 + CHECK_BYTES:
             raise ValueError(f"keyframe side information of {len(payload)} bytes is shorter than its header")
         body = payload[:-2]
         if binascii.crc_hqx(body, 0) != int.from_bytes(payload[-2:], "big"):
@@ -66,7 +71,7 @@ class SideInformation:
             )
         if body[0] >> 4 != VERSION:
             raise ValueError(f"keyframe side information is of version {body[0] >> 4}, this decoder reads {VERSION}")
-        numbers, at = [], 5
+        numbers, at = [], FIXED_BYTES
         for _ in range(3):
             found = read_varint(body, at)
             if found is None:
@@ -74,10 +79,16 @@ class SideInformation:
             number, at = found
             numbers.append(number)
         height, width, symbols = numbers
-        if not (1 <= height <= LARGEST_SIDE and 1 <= width <= LARGEST_SIDE and symbols <= LARGEST_BURST):
+        if not (1 <= height <= LARGEST_SIDE and 1 <= width <= LARGEST_SIDE and 1 <= symbols <= LARGEST_BURST):
             raise ValueError(f"keyframe side information announces {width}x{height} pixels in {symbols} symbols")
         power = body[2] << 8 | body[3]
-        return cls(height, width, symbols, body[0] & 15, body[1], power, body[4], body[at:])
+        return cls(height, width, symbols, body[0] & 15, body[1], power, body[4], body[5], body[at:])
+
+
+def payload_bytes(height: int, width: int, symbols: int, hyperprior_bytes: int) -> int:
+    """Length of `pack()` for such a keyframe."""
+    numbers = sum(len(write_varint(number)) for number in (height, width, symbols))
+    return FIXED_BYTES + numbers + hyperprior_bytes + CHECK_BYTES
 
 
 def snr_code(snr_db: float) -> int:

@@ -149,7 +149,7 @@ class NtsccNet(nn.Module):
         self.mixed_precision = False  # bfloat16 in g_a, g_s, f_e and f_d
 
     def _mixed(self) -> torch.autocast:
-        return torch.autocast("cpu", torch.bfloat16, enabled=self.mixed_precision)
+        return torch.autocast(self.y_mean.device.type, torch.bfloat16, enabled=self.mixed_precision)
 
     # -- transforms ---------------------------------------------------------------------------------------------
 
@@ -170,7 +170,8 @@ class NtsccNet(nn.Module):
 
     def synthesise(self, y_hat: Tensor, variance: Tensor, *, linear_only: bool = False) -> Tensor:
         """g_s: decoded latents and their posterior variance to pixels."""
-        x0 = functional.conv_transpose2d(y_hat, self.synthesis, stride=BLOCK)
+        # the transposed convolution with stride BLOCK, written so that it is one matrix product
+        x0 = functional.pixel_shuffle(functional.conv2d(y_hat, self.synthesis.flatten(1).t()[..., None, None]), BLOCK)
         if not linear_only:
             std = self._plane(self.y_std)
             normal = ((y_hat - self._plane(self.y_mean)) / std).clamp(-8, 8)

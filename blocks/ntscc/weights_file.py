@@ -37,6 +37,11 @@ class Weights:
     log_thresholds: np.ndarray
     digest: str
 
+    @property
+    def check(self) -> int:
+        """16 bits of the digest, by which a decoder knows the encoder's weights."""
+        return int(self.digest[:4] or "0", 16)
+
 
 def save_weights(path: Path, net: NtsccNet, log_thresholds: np.ndarray) -> None:
     """Write the file under its final name once it is complete."""

@@ -5,19 +5,19 @@ import pytest
 
 from lgvsc_flow.blocks.ntscc.header import SideInformation, snr_code
 
-SIDE = SideInformation(272, 640, 15672, 5, snr_code(10), 16 * 2048, 77, b"hyperprior")
+SIDE = SideInformation(272, 640, 15672, 5, snr_code(10), 16 * 2048, 171, 77, b"hyperprior")
 
 
 def test_round_trip():
     assert SideInformation.unpack(SIDE.pack()) == SIDE
     assert SIDE.snr_db == 10
     assert SIDE.rms == 1
-    assert len(SIDE.pack()) - len(SIDE.hyperprior) <= 14
+    assert len(SIDE.pack()) - len(SIDE.hyperprior) <= 15
 
 
 @pytest.mark.parametrize("snr_db", [-20, -1.75, 0, 14.25, 43.75])
 def test_snr_is_kept_in_quarter_decibels(snr_db):
-    side = SideInformation(1, 1, 1, 0, snr_code(snr_db), 0, 0, b"")
+    side = SideInformation(1, 1, 1, 0, snr_code(snr_db), 0, 0, 0, b"")
     assert SideInformation.unpack(side.pack()).snr_db == snr_db
 
 
@@ -36,13 +36,13 @@ def test_short_payload():
 
 
 def test_absurd_sizes_and_versions_are_refused():
-    huge = SideInformation(1 << 20, 640, 5, 5, 0, 0, 0, b"")
+    huge = SideInformation(1 << 20, 640, 5, 5, 0, 0, 0, 0, b"")
     with pytest.raises(ValueError, match="announces 640x1048576 pixels"):
         SideInformation.unpack(huge.pack())
     import binascii
 
-    body = bytes([0x25]) + SIDE.pack()[1:-2]
-    with pytest.raises(ValueError, match="of version 2, this decoder reads 1"):
+    body = bytes([0x35]) + SIDE.pack()[1:-2]
+    with pytest.raises(ValueError, match="of version 3, this decoder reads 2"):
         SideInformation.unpack(body + binascii.crc_hqx(body, 0).to_bytes(2, "big"))
 
 

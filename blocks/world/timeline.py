@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 
 import numpy as np
 
@@ -153,24 +153,26 @@ def _share(entries: list[_Entry], start: int, stop: int) -> None:
 def _spans(group: list[_Entry], following: _Entry | None) -> Iterator[Span]:
     """A group of segments with one keyframe, at its front, as one span; cuts part it, at most into three.
 
-    Shots between the first and the last cut have no keyframe.
+    Shots between the first and the last cut have no keyframe. Where there is none at all, captions are what is left:
+    each that arrived has a span of its own.
     """
     start, stop = group[0].start, group[-1].stop
     first, last = group[0].keyframe, None if following is None else following.keyframe
     cuts = [e.start + e.side.cut_at for e in group if e.side is not None and e.side.cut_at is not None]
-    behind = [] if following is None else [following]
-    if not cuts:
-        yield _span(group, start, stop, first, last, group)
-        return
-    for begin, end, opening, closing in (
-        (start, cuts[0], first, None),
-        (cuts[0], cuts[-1], None, None),
-        (cuts[-1], stop, None, last),
-    ):
-        # A caption tells of its segment's first frame: of the shot that it opens.
-        told = [e for e in (*group, *behind) if begin <= e.start and (e.start < end or end == stop)]
-        if begin < end:
-            yield _span(group, begin, end, opening, closing, told)
+    parts = [(start, stop, first, last)]
+    if cuts:
+        parts = [(start, cuts[0], first, None), (cuts[0], cuts[-1], None, None), (cuts[-1], stop, None, last)]
+    # A caption tells of its segment's first frame: behind a cut, of the shot that the next segment opens with.
+    tellers = [*group, following] if cuts and following is not None else group
+    for begin, end, opening, closing in parts:
+        told = [e for e in tellers if begin <= e.start and (e.start < end or end == stop)]
+        edges = [begin]
+        if opening is None and closing is None:
+            heard = [e.start for e in told if not e.caption.lost]
+            edges += [at for at in heard[1:] if begin < at < end]
+        for at, until in pairwise([*edges, end]):
+            if at < until:
+                yield _span(group, at, until, opening, closing, [e for e in told if at in (begin, e.start)])
 
 
 def _span(

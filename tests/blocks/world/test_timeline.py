@@ -95,7 +95,7 @@ def test_lost_keyframes_at_both_ends() -> None:
 def test_everything_lost_is_still_a_full_video() -> None:
     every = {0, 1, 2, 3, 4}
     found, timeline = spans(no_side=every, no_key=every)
-    assert short(found) == [(0, 19, None, None)]
+    assert {(s.first, s.last) for s in found} == {(None, None)}
     assert timeline.concealed["lost keyframes"] == timeline.concealed["lost side information"] == 5
     assert short(spans(count=0)[0]) == [(0, 19, None, None)]
     assert spans(count=0)[1].concealed["frames of no segment"] == 19
@@ -114,7 +114,7 @@ def test_cuts_keep_their_frame_when_segments_join() -> None:
     found, _ = spans(cuts={0: 4, 1: 5}, no_key={1})
     assert short(found)[:3] == [(0, 4, 0, None), (4, 9, None, None), (9, 10, None, 2)]
     found, _ = spans(cuts={0: 2, 1: 3, 2: 5}, no_key={1, 2})
-    assert short(found)[:3] == [(0, 2, 0, None), (2, 15, None, None), (15, 18, 3, 4)]
+    assert short(found)[:4] == [(0, 2, 0, None), (2, 10, None, None), (10, 15, None, None), (15, 18, 3, 4)]
 
 
 def test_a_part_behind_a_cut_has_the_caption_of_the_segment_that_shows_its_shot() -> None:
@@ -131,6 +131,21 @@ def test_a_part_behind_a_cut_has_the_caption_of_the_segment_that_shows_its_shot(
     found, _ = spans(cuts={1: 2}, count=2)
     assert short(found)[-1] == (6, 19, None, None)
     assert words(found)[-1] is None
+
+
+def test_without_any_keyframe_each_caption_that_arrived_has_its_own_span() -> None:
+    found, _ = spans(no_key={0, 1, 2, 3, 4})
+    assert short(found) == [(s, s + n, None, None) for s, n in zip(STARTS, LENGTHS, strict=True)]
+    assert [s.caption.text for s in found] == ["c0", "c1", "c2", "c3", "c4"]
+    timeline, some = Timeline(19), list[Span]()
+    for i in range(5):
+        caption = Caption(i, f"c{i}") if i in (1, 3) else Caption(i, None, lost=True)
+        some += timeline.push(
+            Keyframe(i, None, lost=True), caption, SideInfo(i, STARTS[i], LENGTHS[i], motion=float(i))
+        )
+    some += timeline.finish()
+    assert [(s.start, s.stop, s.caption.text) for s in some] == [(0, 15, "c1"), (15, 19, "c3")]
+    assert some[1].side.motion == pytest.approx((3 * 3 + 4) / 4)
 
 
 def test_a_lost_caption_is_the_next_one_of_the_span() -> None:

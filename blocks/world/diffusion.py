@@ -82,7 +82,7 @@ class DiffusionModel(WorldModel):
     """The pipeline's class in diffusers."""
     accepts: ClassVar[tuple[str, ...]]
     """Classes that a checkpoint's model_index.json may name: those with the same components."""
-    needs: ClassVar[tuple[str, ...]] = ("diffusers", "transformers", "accelerate", "sentencepiece")
+    needs: ClassVar[tuple[str, ...]] = ("diffusers", "transformers", "accelerate", "sentencepiece", "google.protobuf")
     time_step: ClassVar[int]
     space_step: ClassVar[int]
     max_tokens: ClassVar[int]

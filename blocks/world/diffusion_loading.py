@@ -145,7 +145,7 @@ def _prepare(loading: Loading) -> tuple[str, Any]:
     who = f"the world model {loading.name}"
     import_extra("torch", who, "models", "torch")
     import_extra("PIL", who, _EXTRA, "pillow")
-    modules = {m: import_extra(m, who, _EXTRA, m) for m in loading.needs}
+    modules = {m: import_extra(m, who, _EXTRA, m.removeprefix("google.")) for m in loading.needs}
     if not loading.checkpoint:
         raise ModelError(
             f"{who} has no checkpoint; set checkpoint to a pipeline's folder or to hub:owner/name@commit, see "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import shutil
 from pathlib import Path
@@ -119,6 +120,34 @@ def test_a_class_that_the_library_does_not_have(folder):
     assert text in refusal(LtxModel(checkpoint=str(folder)))
 
 
+def test_a_tokenizer_as_the_checkpoints_have_it_without_tokenizer_json(folder, tmp_path):
+    """T5's: a SentencePiece model alone, which takes sentencepiece and protobuf to read."""
+    text = tmp_path / "text.txt"
+    text.write_text("\n".join(f"a red bus number {i} turns the corner near house {7 * i % 13}" for i in range(300)))
+    train = importlib.import_module("sentencepiece").SentencePieceTrainer.train
+    train(
+        input=str(text),
+        model_prefix=str(tmp_path / "spiece"),
+        vocab_size=60,
+        pad_id=0,
+        eos_id=1,
+        unk_id=2,
+        bos_id=-1,
+        minloglevel=2,
+    )
+    place = folder / "tokenizer"
+    (place / "tokenizer.json").unlink()
+    shutil.copy(tmp_path / "spiece.model", place)
+    (place / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "T5Tokenizer", "extra_ids": 0}))
+    index = json.loads((folder / "model_index.json").read_text())
+    (folder / "model_index.json").write_text(json.dumps(index | {"tokenizer": ["transformers", "T5Tokenizer"]}))
+    model = LtxModel(checkpoint=str(folder))
+    model.load()
+    ids = model._pipe.tokenizer("a red bus").input_ids
+    assert ids[-1] == 1
+    assert model._pipe.tokenizer.decode(ids, skip_special_tokens=True) == "a red bus"
+
+
 def test_a_damaged_tokenizer_ends_in_a_line(folder):
     (folder / "tokenizer" / "tokenizer.json").write_text("{")
     text = refusal(LtxModel(checkpoint=str(folder)))
@@ -175,12 +204,12 @@ def test_a_device_that_is_not_here(saved):
         LtxModel(checkpoint=str(saved), device="cuda").check()
 
 
-@pytest.mark.parametrize("package", ["diffusers", "accelerate", "sentencepiece", "ftfy"])
+@pytest.mark.parametrize("package", ["diffusers", "accelerate", "sentencepiece", "protobuf", "ftfy"])
 def test_missing_packages_name_the_extra(monkeypatch, package):
     def absent(module, what, extra, name):
-        if module == package:
+        if name == package:
             raise MissingExtraError(what, extra, name)
-        return __import__(module)
+        return importlib.import_module(module)
 
     monkeypatch.setattr(diffusion_loading, "import_extra", absent)
     with pytest.raises(MissingExtraError, match=rf"wan-vace needs {package}: pip install 'lgvsc-flow\[world\]'"):

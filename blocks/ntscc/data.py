@@ -111,9 +111,7 @@ def _header(total: int) -> bytes:
 class Crops:
     """Random square crops from a prepared cache: groups of crops that come from one picture at one size.
 
-    A group stands for a picture: the rate is allocated over its crops together. Small sizes are drawn more often, and
-    in every second group each crop is the more detailed one of two: photographs at 500 to 800 pixels are full of
-    detail, wallpapers are not.
+    A group stands for a picture: the rate is allocated over its crops together. Small sizes are drawn more often.
 
     Raises:
         MediaError: the cache is missing, damaged, or holds nothing as large as a crop.
@@ -173,16 +171,35 @@ def choose_scale(sizes: list[tuple[int, int]], rng: np.random.Generator) -> int:
 
 
 def cut(pixels: np.ndarray, size: int, count: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """Crops of one picture [H, W, 3], turned and flipped; half of the times each is the more detailed one of two."""
-    detailed = rng.random() < 0.5
+    """Crops of one picture [H, W, 3], turned and flipped, made more like photographs of that size and frames of video.
+
+    Most groups take the most detailed of three places for each crop, have colours at half the resolution (4:2:0), and
+    half of them paler ones: shrunk wallpapers are smoother and more colourful.
+    """
+    others = 2 * (rng.random() < 0.6)
+    colour = rng.uniform(0.3, 1.0) if rng.random() < 0.5 else 1.0
+    halved = rng.random() < 0.6
     height, width = pixels.shape[:2]
     crops = []
     for _ in range(count):
-        places = rng.integers((height - size + 1, width - size + 1), size=(1 + detailed, 2))
+        places = rng.integers((height - size + 1, width - size + 1), size=(1 + others, 2))
         found = (pixels[top : top + size, left : left + size] for top, left in places)
-        crop = np.rot90(max(found, key=_detail), int(rng.integers(4)))
+        crop = np.rot90(as_camera(max(found, key=_detail), colour, halved), int(rng.integers(4)))
         crops.append(crop[:, ::-1] if rng.integers(2) else crop)
     return crops
+
+
+def as_camera(pixels: np.ndarray, colour: float, halved: bool) -> np.ndarray:
+    """uint8 [H, W, 3] with colours of `colour` times the strength, at half the resolution where `halved`."""
+    if colour == 1.0 and not halved:
+        return pixels
+    light = pixels.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
+    tint = (pixels - light[..., None]) * np.float32(colour)
+    if halved:
+        height, width = tint.shape[0] // 2 * 2, tint.shape[1] // 2 * 2
+        means = tint[:height, :width].reshape(height // 2, 2, width // 2, 2, 3).mean((1, 3))
+        tint[:height, :width] = means.repeat(2, 0).repeat(2, 1)
+    return np.clip(np.rint(light[..., None] + tint), 0, 255).astype(np.uint8)
 
 
 def _detail(pixels: np.ndarray) -> float:

@@ -17,8 +17,9 @@ from lgvsc_flow.blocks.ntscc.nets import NtsccNet, level_for
 from lgvsc_flow.blocks.ntscc.rate import bits_per_symbol
 from lgvsc_flow.blocks.ntscc.recipe import settings_from
 from lgvsc_flow.blocks.ntscc.simulate import dimensions_for
+from lgvsc_flow.blocks.ntscc.spectrum import band_of, correction, measure
 from lgvsc_flow.blocks.ntscc.transform import BLOCK
-from lgvsc_flow.blocks.ntscc.weights_file import NOMINAL_CBR, save_weights
+from lgvsc_flow.blocks.ntscc.weights_file import NOMINAL_CBR, save_weights, whole
 from lgvsc_flow.errors import FlowError, ModelError
 
 PANELS = (
@@ -30,7 +31,7 @@ PANELS = (
 
 @torch.inference_mode()
 def typical_thresholds(net: NtsccNet, pictures: Source, count: int = 40, side: int = 704) -> np.ndarray:
-    """ln(sigma) of the last latent sent at each nominal CBR and 10 dB: the median over `count` training pictures."""
+    """Worth (`NtsccNet.worth`) of the last latent sent at each nominal CBR and 10 dB: the median over `count` training pictures."""
     found = []
     for pixels in pictures.pictures(count, side):
         height, width = (s // BLOCK * BLOCK for s in pixels.shape[:2])
@@ -41,9 +42,11 @@ def typical_thresholds(net: NtsccNet, pictures: Source, count: int = 40, side: i
             level = torch.tensor([level_for(cbr, bits_per_symbol(10.0))])
             q = net.hyper_analyse(y, level).round()
             bits = -net.prior.probability(q, level).log2().sum().item()
-            _, log_sigma = net.hyper_synthesise(q, level, *y.shape[2:])
+            mean, log_sigma = net.hyper_synthesise(q, level, *y.shape[2:])
+            band = band_of(net.settings.channels)
+            worth = net.worth(log_sigma + correction(measure(y - mean, log_sigma, band), band).float()).reshape(-1)
             k = max(2, dimensions_for(cbr, height, width, net.settings.m) - 2 * round(bits / bits_per_symbol(10.0)))
-            row.append(log_sigma.reshape(-1)[select(log_sigma, min(k, log_sigma.numel()))].min().item())
+            row.append(worth[select(worth, min(k, worth.numel()))].min().item())
         found.append(row)
     return np.median(np.array(found), 0)
 
@@ -69,7 +72,7 @@ def averaged(state: dict[str, Any]) -> NtsccNet:
     """
     try:
         net = NtsccNet(settings_from(state["settings"]))
-        net.load_state_dict(state["ema"])
+        net.load_state_dict(whole(state["ema"]))
     except (RuntimeError, ValueError, TypeError) as error:
         first = str(error).splitlines()[-1].strip()
         raise ModelError(f"the checkpoint does not fit this version's networks: {first}") from error

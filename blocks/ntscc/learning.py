@@ -21,6 +21,7 @@ from lgvsc_flow.blocks.ntscc.nets import NtsccNet
 from lgvsc_flow.blocks.ntscc.rate import bits_per_symbol
 from lgvsc_flow.blocks.ntscc.recipe import Recipe, settings_from
 from lgvsc_flow.blocks.ntscc.simulate import simulate
+from lgvsc_flow.blocks.ntscc.weights_file import whole
 from lgvsc_flow.errors import FlowError, ModelError
 
 
@@ -93,7 +94,7 @@ class Learner:
             ModelError: the state is of networks of other sizes.
         """
         try:
-            self.net.load_state_dict(state["net"])
+            self.net.load_state_dict(whole(state["net"]))
             self.optimizer.load_state_dict(state["optimizer"])
         except (RuntimeError, ValueError, KeyError, TypeError) as error:
             first = next((line.strip() for line in str(error).split("\n")[1:]), str(error))
@@ -101,7 +102,7 @@ class Learner:
                 f"the checkpoint is of other networks than the recipe {self.recipe.name}: {first}"
             ) from None
         self._set_peaks()
-        self.ema = {name: p.to(self.device) for name, p in state["ema"].items()}
+        self.ema = {name: p.to(self.device) for name, p in whole(state["ema"]).items()}
         self.step, self.skipped = state["step"], state.get("skipped", 0)
 
     def begin(self, batches: Iterable[np.ndarray]) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor
 from lgvsc_flow.blocks.ntscc.allocation import linear_power, select
 from lgvsc_flow.blocks.ntscc.nets import NtsccNet, level_for
 from lgvsc_flow.blocks.ntscc.rate import bits_per_symbol
+from lgvsc_flow.blocks.ntscc.spectrum import band_of, correction, measure
 from lgvsc_flow.blocks.ntscc.transform import BLOCK
 
 
@@ -58,15 +59,20 @@ def simulate(
         t_rate = q = t.round()
     bits = -net.prior.probability(t_rate, level).log2().reshape(groups, -1).sum(1)
     mean, log_sigma = net.hyper_synthesise(q, level, *y.shape[2:])
-    sigma = log_sigma.exp()
+    parts = [slice(g * crops, (g + 1) * crops) for g in range(groups)]
+    band = band_of(net.settings.channels)
+    steps = [measure((y - mean)[part], log_sigma[part], band) for part in parts]
+    corrections = [correction(s, band).expand(crops, -1, -1, -1) for s in steps]
+    log_sigma = log_sigma + torch.cat(corrections).to(device, log_sigma.dtype)
+    sigma, worth = log_sigma.exp(), net.worth(log_sigma)
     whitened = (y - mean) / sigma
 
     mask, power, thetas = torch.zeros_like(y), torch.zeros_like(y), []
     for g, draw in enumerate(draws):
-        part = slice(g * crops, (g + 1) * crops)
-        chosen = select(log_sigma[part].detach().cpu(), draw.dimensions).to(device)
+        part = parts[g]
+        chosen = select(worth[part].cpu(), draw.dimensions).to(device)
         mask[part].view(-1)[chosen] = 1
-        thetas.append(log_sigma.detach()[part].reshape(-1)[chosen].min())
+        thetas.append(worth[part].reshape(-1)[chosen].min())
         expected = 10 ** (-draw.snr_db / 10)
         power[part] = power_map(log_sigma[part], chosen, expected)
     log_theta = torch.stack(thetas).repeat_interleave(crops)[:, None, None, None]
@@ -82,9 +88,10 @@ def simulate(
 
     mse = (x_hat - x).square().reshape(groups, -1).mean(1)
     error = (y.detach() - mean).square()
-    floored = sigma.square() + (2 * log_theta).exp()
-    floored_error = (error + (2 * log_theta).exp()) / floored
-    nll = 0.5 * (floored.log() - 2 * log_theta + floored_error)
+    log_floor = 2 * (log_theta - net.preference.view(1, -1, 1, 1))  # a latent below is not worth sending
+    floored = sigma.square() + log_floor.exp()
+    floored_error = (error + log_floor.exp()) / floored
+    nll = 0.5 * (floored.log() - log_floor + floored_error)
     plain = log_sigma + 0.5 * (error / sigma.square()).clamp_max(50)
     return Pass(x_hat, mse, bits, nll.reshape(groups, -1).sum(1), plain.reshape(groups, -1).mean(1))
 

@@ -31,7 +31,7 @@ PANELS = (
 
 @torch.inference_mode()
 def typical_thresholds(net: NtsccNet, pictures: Source, count: int = 40, side: int = 704) -> np.ndarray:
-    """Worth (`NtsccNet.worth`) of the last latent sent at each nominal CBR and 10 dB: the median over `count` training pictures."""
+    """Worth (`NtsccNet.worth`) of the last latent sent at each nominal CBR and 10 dB: median over training pictures."""
     found = []
     for pixels in pictures.pictures(count, side):
         height, width = (s // BLOCK * BLOCK for s in pixels.shape[:2])

@@ -139,7 +139,7 @@ class NtsccNet(nn.Module):
         self.synthesis = nn.Parameter(basis.clone())
         self.register_buffer("y_mean", torch.zeros(m))
         self.register_buffer("y_std", torch.ones(m) * 0.05)
-        self.register_buffer("preference", torch.zeros(m))  # nepers by which sending a latent helps more than sigma says
+        self.register_buffer("preference", torch.zeros(m))  # nepers; see `worth`
         self.g_a = AnalysisBranch(m, s.g_a, s.g_a_blocks, s.modulated)
         self.g_s = SynthesisBranch(m, s.g_s, s.g_s_blocks)
         self.h_a = HyperAnalysis(m, s.hyper, s.z_channels)

@@ -31,6 +31,11 @@ def steps_table() -> np.ndarray:
     return table
 
 
+def spectrum_planes(rows: int, columns: int) -> tuple[list[tuple[int]], list[np.ndarray]]:
+    """Shapes and frequency tables of the integers in front of z: one plane, none for a picture of few positions."""
+    return ([(BANDS,)], [steps_table()]) if rows * columns >= SMALLEST else ([], [])
+
+
 def band_of(channels: tuple[int, int, int]) -> Tensor:
     """Band of every latent: int64 [M]."""
     radius = np.array([math.hypot(*f) for f in frequency_order()])
@@ -62,4 +67,4 @@ def measure(error: Tensor, log_sigma: Tensor, band: Tensor) -> Tensor:
 
 def correction(steps: Tensor, band: Tensor) -> Tensor:
     """What to add to log sigma: [1, M, 1, 1] nepers."""
-    return (STEP * steps[band]).view(1, -1, 1, 1)
+    return (STEP * steps.double().clamp(-LARGEST, LARGEST)[band.to(steps.device)]).view(1, -1, 1, 1)

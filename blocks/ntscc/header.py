@@ -8,7 +8,7 @@ selection check     1 byte    low byte of the CRC-16 of which latents are sent, 
 height, width       1..3 bytes each (7 bits per byte, high bit: more follow), in pixels
 symbols             1..4 bytes likewise: complex symbols of the burst
 hyperprior          0.. bytes
-check               2 bytes   CRC-16 (ITU-T V.41) of all the above
+check               2 bytes   CRC-16 of all the above (polynomial of ITU-T V.41, begun with ones, inverted)
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class SideInformation:
         fixed = bytes([VERSION << 4 | self.level, self.snr_code, *power, self.weights_check, self.selection_check])
         sizes = b"".join(map(write_varint, (self.height, self.width, self.symbols)))
         body = fixed + sizes + self.hyperprior
-        return body + binascii.crc_hqx(body, 0).to_bytes(2, "big")
+        return body + check_value(body)
 
     @classmethod
     def unpack(cls, payload: bytes) -> SideInformation:
@@ -65,7 +65,7 @@ class SideInformation:
         if len(payload) < FIXED_BYTES + 3 + CHECK_BYTES:
             raise ValueError(f"keyframe side information of {len(payload)} bytes is shorter than its header")
         body = payload[:-2]
-        if binascii.crc_hqx(body, 0) != int.from_bytes(payload[-2:], "big"):
+        if check_value(body) != payload[-2:]:
             raise ValueError(
                 f"keyframe side information ({len(payload)} bytes) is damaged: its check value does not match"
             )
@@ -83,6 +83,11 @@ class SideInformation:
             raise ValueError(f"keyframe side information announces {width}x{height} pixels in {symbols} symbols")
         power = body[2] << 8 | body[3]
         return cls(height, width, symbols, body[0] & 15, body[1], power, body[4], body[5], body[at:])
+
+
+def check_value(body: bytes) -> bytes:
+    """CRC-16/GENIBUS, two bytes; inverted, since else a zero appended to a payload would not be noticed."""
+    return (binascii.crc_hqx(body, 0xFFFF) ^ 0xFFFF).to_bytes(CHECK_BYTES, "big")
 
 
 def payload_bytes(height: int, width: int, symbols: int, hyperprior_bytes: int) -> int:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lgvsc_flow.blocks.ntscc.header import SideInformation, snr_code
+from lgvsc_flow.blocks.ntscc.header import SideInformation, check_value, payload_bytes, snr_code
 
 SIDE = SideInformation(272, 640, 15672, 5, snr_code(10), 16 * 2048, 171, 77, b"hyperprior")
 
@@ -13,6 +13,11 @@ def test_round_trip():
     assert SIDE.snr_db == 10
     assert SIDE.rms == 1
     assert len(SIDE.pack()) - len(SIDE.hyperprior) <= 15
+    assert payload_bytes(272, 640, 15672, 10) == len(SIDE.pack())
+
+
+def test_check_value():
+    assert check_value(b"123456789") == bytes([0xD6, 0x4E])  # CRC-16/GENIBUS
 
 
 @pytest.mark.parametrize("snr_db", [-20, -1.75, 0, 14.25, 43.75])
@@ -39,11 +44,9 @@ def test_absurd_sizes_and_versions_are_refused():
     huge = SideInformation(1 << 20, 640, 5, 5, 0, 0, 0, 0, b"")
     with pytest.raises(ValueError, match="announces 640x1048576 pixels"):
         SideInformation.unpack(huge.pack())
-    import binascii
-
     body = bytes([0x35]) + SIDE.pack()[1:-2]
     with pytest.raises(ValueError, match="of version 3, this decoder reads 2"):
-        SideInformation.unpack(body + binascii.crc_hqx(body, 0).to_bytes(2, "big"))
+        SideInformation.unpack(body + check_value(body))
 
 
 def test_random_bytes_never_crash():

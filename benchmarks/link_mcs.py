@@ -83,7 +83,9 @@ def margins(errors: int, sizes: list[int]) -> None:
         mcs = choose_link_mcs(design)
         for size in sizes:
             curve = Curve(mcs, size, errors, fades=False)
-            rates = ", ".join(f"{curve.bler(design - below):.1e}" for below in range(5))
+            floor = 0.5 / (200 * errors)  # not an error in so many bursts
+            found = [curve.bler(design - below) for below in range(5)]
+            rates = ", ".join(f"< {2 * floor:.1e}" if rate <= floor else f"{rate:.1e}" for rate in found)
             print(f"{design:3} dB, {mcs.order}-QAM {mcs.rate_1024}/1024, {size} bytes: {rates}", flush=True)
 
 

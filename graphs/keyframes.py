@@ -120,7 +120,7 @@ class KeyframeLink:
 
 
 def _encoder(session: KeyframeSession, rate: dict[str, Any]) -> NtsccEncoder:
-    return NtsccEncoder(snr_db=session.snr_db, weights=session.weights, **rate)
+    return NtsccEncoder(snr_db=session.snr_db, fading=session.fading, weights=session.weights, **rate)
 
 
 def _send(graph: Graph, session: KeyframeSession, source: Block, encoder: NtsccEncoder) -> tuple[Block, KeyframeLedger]:

@@ -96,9 +96,9 @@ class _Transport(Block):
 class TransportEncoder(_Transport):
     """Encode each burst of bits as one transport block of 5G NR: CRC, code blocks, LDPC, rate matching, interleaving.
 
-    A burst is filled up with zeros to whole bytes and equal code blocks (none where one code block is enough): what it
-    holds must say where it ends. The CRC is that of the standard: 16 bits up to 3824 bits, else 24, and 24 more for
-    each of several code blocks.
+    A burst is filled up with zeros to whole bytes and equal code blocks (none where two are enough): what it holds must
+    say where it ends. The CRC is that of the standard: 16 bits up to 3824 bits, else 24, and 24 more for each of
+    several code blocks.
 
     Ref: 3GPP TS 38.212, clauses 6.2 and 7.2.
     """

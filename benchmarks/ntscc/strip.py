@@ -58,11 +58,17 @@ def _finest(original: Original, scheme: Scheme) -> tuple[int, np.ndarray]:
     """The HEVC stream of the best PSNR that fits: (bytes, decoded picture)."""
     budget, found = plan.CBR * original.pixels.size, []
     for chroma in ("444", "420"):
-        for qp in range(20, 52):
-            size, decoded = hevc(original.pixels, qp, chroma)
+        low, high, fitting = 20, 51, None  # the finest quantiser that fits lies between them
+        while low <= high:
+            middle = (low + high) // 2
+            size, decoded = hevc(original.pixels, middle, chroma)
             if scheme.blocks(size)[1] <= budget:
-                found.append((original.scores(decoded, perceptual=False).psnr_db, size, decoded))
-                break
+                fitting, high = (original.scores(decoded, perceptual=False).psnr_db, size, decoded), middle - 1
+            else:
+                low = middle + 1
+        found += [fitting] if fitting else []
+    if not found:
+        raise ValueError(f"no HEVC stream of the photograph fits CBR {plan.CBR:g} with {scheme.name}")
     _, size, decoded = max(found, key=lambda f: f[0])
     return size, decoded
 

@@ -31,6 +31,7 @@ from lgvsc_flow.blocks.ntscc.nets import level_for
 from lgvsc_flow.blocks.ntscc.plan import TRAINED_SNR_DB, Plan, plan
 from lgvsc_flow.blocks.ntscc.precision import branch_dtype, usable_device, with_branches_in
 from lgvsc_flow.blocks.ntscc.rate import bits_per_symbol
+from lgvsc_flow.blocks.ntscc.spectrum import band_of, correction, measure, spectrum_planes
 from lgvsc_flow.blocks.ntscc.target import LEAST_SHARE, Rate
 from lgvsc_flow.blocks.ntscc.together import together
 from lgvsc_flow.blocks.ntscc.transform import BLOCK
@@ -79,6 +80,7 @@ class NtsccCodec:
         loaded = weights if isinstance(weights, Weights) else load_weights(weights)
         self._exact = ExactHyperSynthesis(loaded.net)
         self.net = with_branches_in(loaded.net.to(self.device), self.dtype)
+        self._band = band_of(loaded.net.settings.channels)
         self.tables, self._log_thresholds, self._check = loaded.tables, loaded.log_thresholds, loaded.check
 
     def encode(
@@ -136,11 +138,10 @@ class NtsccCodec:
         return functional.pad(x, (0, -width % BLOCK, 0, -height % BLOCK), mode="replicate")
 
     def _encode(self, height: int, width: int, y: Tensor, rate: Rate) -> tuple[bytes, np.ndarray]:
-        symbols, level, q, hyperprior = self._fitting_hyperprior(height, width, y, rate)
-        mean, log_sigma = self._exact(q, level, *y.shape[2:])
+        symbols, level, (mean, log_sigma), hyperprior = self._fitting_hyperprior(height, width, y, rate)
         if rate.by_content:
             threshold = np.interp(math.log(rate.cbr), np.log(NOMINAL_CBR), self._log_thresholds)
-            steps = torch.round(log_sigma * STEPS_PER_NEPER)
+            steps = torch.round(self.net.worth(log_sigma) * STEPS_PER_NEPER)
             symbols = math.ceil(int((steps >= round(threshold * STEPS_PER_NEPER)).sum()) / 2)
         symbols = min(max(symbols, 1), log_sigma.numel() // 2)
 
@@ -164,8 +165,10 @@ class NtsccCodec:
         pairs = dimensions.reshape(-1, 2) / math.sqrt(2)
         return side.pack(), (pairs[:, 0] + 1j * pairs[:, 1]).astype(np.complex64)
 
-    def _fitting_hyperprior(self, height: int, width: int, y: Tensor, rate: Rate) -> tuple[int, int, np.ndarray, bytes]:
-        """What a target leaves for symbols, and z as a level, as integers int32 [Z, ...] and as bytes.
+    def _fitting_hyperprior(
+        self, height: int, width: int, y: Tensor, rate: Rate
+    ) -> tuple[int, int, tuple[Tensor, Tensor], bytes]:
+        """What a target leaves for symbols, the level of z, mean and log deviation that result, and z as bytes.
 
         The level is the one that suits the rate. Where that leaves the symbols less than `LEAST_SHARE` of a target, it
         is the finest that leaves them as much, or else the finest of those that leave most.
@@ -174,14 +177,23 @@ class NtsccCodec:
         for level in range(level_for(rate.cbr, bits_per_symbol(rate.snr_db, fading=rate.fading)), -1, -1):
             t = self.net.hyper_analyse(y, torch.tensor([level], device=self.device))
             q = t.round().clamp(-LARGEST, LARGEST)[0].cpu().numpy().astype(np.int32)
-            hyperprior = encode_integers(q, self.tables[level])
+            mean, log_sigma = self._exact(q, level, *y.shape[2:])
+            shapes, tables = spectrum_planes(*y.shape[2:])
+            steps = [measure(y.cpu() - mean, log_sigma, self._band)] * len(shapes)
+            planes = [s.numpy().astype(np.int32) for s in steps]
+            hyperprior = encode_integers([*planes, *q], [*tables, *self.tables[level]])
             symbols = rate.symbols(height, width, len(hyperprior))
             if best is None or symbols > best[0]:
-                best = symbols, level, q, hyperprior
+                best = symbols, level, (mean, self._corrected(log_sigma, planes)), hyperprior
             if rate.by_content or symbols >= LEAST_SHARE * rate.total(height, width):
                 break
         assert best is not None  # there is at least level 0
         return best
+
+    def _corrected(self, log_sigma: Tensor, planes: Sequence[np.ndarray]) -> Tensor:
+        for steps in planes:
+            log_sigma = log_sigma + correction(torch.from_numpy(steps), self._band)
+        return log_sigma
 
     def _plan(self, mean: Tensor, log_sigma: Tensor, symbols: int, design_db: float) -> Plan:
         return plan(self.net, mean, log_sigma, 2 * symbols, design_db, self._check)
@@ -246,9 +258,12 @@ class NtsccCodec:
                 burst, noise, erased = usable_symbols(symbols, noise_variance, side.symbols)
             except ValueError as error:
                 raise BurstError(str(error)) from None
-        shape = (self.net.settings.z_channels, -(-rows // 2), -(-columns // 2))
-        q = decode_integers(side.hyperprior, shape, self.tables[side.level])
-        made = self._plan(*self._exact(q, side.level, rows, columns), side.symbols, side.snr_db)
+        shapes, tables = spectrum_planes(rows, columns)
+        z_shapes = [(-(-rows // 2), -(-columns // 2))] * self.net.settings.z_channels
+        planes = decode_integers(side.hyperprior, [*shapes, *z_shapes], [*tables, *self.tables[side.level]])
+        mean, log_sigma = self._exact(np.stack(planes[len(shapes) :]), side.level, rows, columns)
+        log_sigma = self._corrected(log_sigma, planes[: len(shapes)])
+        made = self._plan(mean, log_sigma, side.symbols, side.snr_db)
         if made.check != side.selection_check:
             raise OtherWeightsError("encoder and decoder chose different latents; both ends must use the same weights")
 

@@ -6,6 +6,8 @@ result of either machine decides what a byte means.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -41,8 +43,8 @@ def integer_tables(prior: Prior) -> np.ndarray:
     return tables + 1
 
 
-def encode_integers(q: np.ndarray, tables: np.ndarray) -> bytes:
-    """Range-code q (int32 [channels, h, w], within -63..63), a channel after the other."""
+def encode_integers(q: np.ndarray | Sequence[np.ndarray], tables: np.ndarray | Sequence[np.ndarray]) -> bytes:
+    """Range-code planes of integers (int32, within -63..63, of any shapes), one after the other."""
     coder = import_extra("constriction", "the NTSCC hyperprior", "models", "constriction")
     encoder = coder.stream.queue.RangeEncoder()
     for plane, table in zip(q, tables, strict=True):
@@ -51,18 +53,25 @@ def encode_integers(q: np.ndarray, tables: np.ndarray) -> bytes:
     return encoder.get_compressed().astype("<u4").tobytes().rstrip(b"\0")
 
 
-def decode_integers(data: bytes, shape: tuple[int, int, int], tables: np.ndarray) -> np.ndarray:
-    """The inverse of `encode_integers`. Raises ValueError where the bytes are no such code."""
+def decode_integers(
+    data: bytes, shapes: Sequence[tuple[int, ...]], tables: np.ndarray | Sequence[np.ndarray]
+) -> list[np.ndarray]:
+    """The inverse of `encode_integers` for planes of these shapes.
+
+    Raises:
+        ValueError: the bytes are no such code.
+    """
     coder = import_extra("constriction", "the NTSCC hyperprior", "models", "constriction")
     words = np.frombuffer(data + b"\0" * (-len(data) % 4), "<u4").astype(np.uint32)
     decoder = coder.stream.queue.RangeDecoder(words)
-    out = np.empty(shape, np.int32)
+    planes = []
     try:
-        for plane, table in zip(out, tables, strict=True):
-            plane[...] = decoder.decode(_model(coder, table), plane.size).reshape(plane.shape) - LARGEST
+        for shape, table in zip(shapes, tables, strict=True):
+            symbols = decoder.decode(_model(coder, table), math.prod(shape))
+            planes.append(symbols.astype(np.int32).reshape(shape) - LARGEST)
     except (AssertionError, ValueError) as error:
         raise ValueError(f"the hyperprior's {len(data)} bytes are no valid range code") from error
-    return out
+    return planes
 
 
 def _model(coder: ModuleType, table: np.ndarray) -> Any:

@@ -128,6 +128,7 @@ class NtsccNet(nn.Module):
 
     y_mean: Tensor
     y_std: Tensor
+    preference: Tensor
 
     def __init__(self, settings: NetSettings | None = None):
         super().__init__()
@@ -138,6 +139,7 @@ class NtsccNet(nn.Module):
         self.synthesis = nn.Parameter(basis.clone())
         self.register_buffer("y_mean", torch.zeros(m))
         self.register_buffer("y_std", torch.ones(m) * 0.05)
+        self.register_buffer("preference", torch.zeros(m))  # nepers; see `worth`
         self.g_a = AnalysisBranch(m, s.g_a, s.g_a_blocks, s.modulated)
         self.g_s = SynthesisBranch(m, s.g_s, s.g_s_blocks)
         self.h_a = HyperAnalysis(m, s.hyper, s.z_channels)
@@ -197,6 +199,10 @@ class NtsccNet(nn.Module):
         std = self._plane(self.y_std).to(q.dtype)
         mean = self._plane(self.y_mean).to(q.dtype) + std * mean
         return mean, std.log() + log_sigma.clamp(-7, 4)
+
+    def worth(self, log_sigma: Tensor) -> Tensor:
+        """What decides which latents are sent: log sigma, and what the picture gains from each kind of latent."""
+        return log_sigma.detach() + self._plane(self.preference).to(log_sigma.device, log_sigma.dtype)
 
     # -- the code of the channel symbols -------------------------------------------------------------------------
 

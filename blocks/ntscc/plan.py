@@ -23,7 +23,7 @@ class Plan(NamedTuple):
     log_sigma: Tensor
     chosen: Tensor  # int64 [dimensions], in the order of the burst
     mask: Tensor  # 1 where sent
-    log_theta: Tensor  # log deviation of the least latent that is sent, [1, 1, 1, 1]
+    log_theta: Tensor  # worth of the least latent that is sent, [1, 1, 1, 1]
     amplitude: Tensor
     snr: Tensor  # design SNR in dB within the trained range, [1]
     check: int  # one byte over the selection
@@ -38,12 +38,13 @@ def plan(
         weights_check: 16 bits of the weights' digest, from which the selection's check value begins.
     """
     device = net.y_std.device
-    chosen = select(log_sigma, dimensions)
+    worth = net.worth(log_sigma)
+    chosen = select(worth, dimensions)
     snr_db = min(max(design_snr_db, TRAINED_SNR_DB[0]), TRAINED_SNR_DB[1])
     mask = torch.zeros(log_sigma.shape)
     mask.view(-1)[chosen] = 1
     check = binascii.crc_hqx(np.packbits(mask.numpy().astype(bool)).tobytes(), weights_check) & 255
-    log_theta = log_sigma.reshape(-1)[chosen].min().float().view(1, 1, 1, 1).to(device)
+    log_theta = worth.reshape(-1)[chosen].min().float().view(1, 1, 1, 1).to(device)
     power = power_map(log_sigma, chosen, 10 ** (-snr_db / 10)).float().to(device)
     snr = torch.tensor([snr_db], dtype=torch.float32, device=device)
     mean, log_sigma, mask = (t.float().to(device) for t in (mean, log_sigma, mask))

@@ -58,7 +58,7 @@ def save_weights(path: Path, net: NtsccNet, log_thresholds: np.ndarray) -> None:
             tensors[name + ".scale"] = scale
             tensors[name] = (value / scale.view(-1, *[1] * (value.dim() - 1))).round().to(torch.int8)
         else:
-            exact = name.startswith(("prior.", "y_"))
+            exact = name.startswith(("prior.", "y_", "preference"))
             tensors[name] = value if exact else value.half()
     tensors["z_tables"] = torch.from_numpy(integer_tables(net.prior))
     tensors["log_thresholds"] = torch.from_numpy(np.asarray(log_thresholds, np.float64))
@@ -128,8 +128,15 @@ def _build(settings: str, tensors: dict[str, Tensor]) -> tuple[NtsccNet, np.ndar
             value = value.float() * scale.view(-1, *[1] * (value.dim() - 1))
         if not name.endswith(".scale"):
             state[name] = value.float()
-    net.load_state_dict(state)
+    net.load_state_dict(whole(state))
     return net.eval(), tables, thresholds
+
+
+def whole(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights with a preference among latents, which those of the first versions have not."""
+    import torch
+
+    return {"preference": torch.zeros_like(state["y_mean"])} | state
 
 
 def _digest(tensors: dict[str, Tensor]) -> str:

@@ -14,6 +14,7 @@ from lgvsc_flow.blocks.ntscc.header import SideInformation  # noqa: E402
 from lgvsc_flow.blocks.ntscc.linear import linear_code  # noqa: E402
 from lgvsc_flow.blocks.ntscc.nets import level_for  # noqa: E402
 from lgvsc_flow.blocks.ntscc.rate import bits_per_symbol, digital_symbols  # noqa: E402
+from lgvsc_flow.blocks.ntscc.spectrum import band_of  # noqa: E402
 from lgvsc_flow.blocks.ntscc.transform import block_dct  # noqa: E402
 from lgvsc_flow.blocks.ntscc.weights_file import save_weights  # noqa: E402
 
@@ -46,15 +47,21 @@ def test_untrained_codec_is_the_linear_code(codec, small_weights, photograph):
     rows, columns = photograph.shape[0] // 16, photograph.shape[1] // 16
     blocks = (photograph / 255 - 0.5).reshape(rows, 16, columns, 16, 3).transpose(0, 2, 4, 1, 3).reshape(-1, 768)
     basis = block_dct((64, 20, 20)).reshape(104, 768)
-    sigma = np.tile(small_weights.net.y_std.numpy()[:, None], (1, rows * columns))
+    y = (blocks @ basis.T).T.ravel()
+    std, band = small_weights.net.y_std.double().numpy(), band_of((64, 20, 20)).numpy()
+    energy = np.bincount(band, np.square(y).reshape(104, -1).sum(1))
+    expected_energy = np.bincount(band, std**2) * rows * columns
+    with np.errstate(divide="ignore", invalid="ignore"):
+        steps = np.clip(np.nan_to_num(np.rint(0.5 * np.log(energy / expected_energy) / 0.2)), -7, 7)
+    log_sigma = np.log(std) + 0.2 * steps[band]
+    sigma = np.tile(np.exp(log_sigma)[:, None], (1, rows * columns))
     k = 2 * side.symbols
-    levels = np.rint(32 * np.log(small_weights.net.y_std.double().numpy()))[:, None].repeat(rows * columns, 1)
+    levels = np.rint(32 * log_sigma)[:, None].repeat(rows * columns, 1)
     chosen = np.sort(np.argsort(-levels.ravel(), kind="stable")[:k])
     from lgvsc_flow.blocks.ntscc.allocation import burst_order
 
     place = chosen[burst_order(k)]
     power = linear_power(torch.from_numpy(sigma.ravel()[place]).double(), n0).clamp_min(1e-4).numpy()
-    y = (blocks @ basis.T).T.ravel()
     sent = np.sqrt(power) * y[place] / sigma.ravel()[place]
     unit = np.stack([symbols.real, symbols.imag], 1).ravel() * math.sqrt(2)
     np.testing.assert_allclose(unit, sent / np.sqrt(np.mean(sent**2)), atol=2e-4)

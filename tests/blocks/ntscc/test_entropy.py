@@ -25,7 +25,13 @@ def test_tables_are_whole_and_complete(tables):
 @pytest.mark.parametrize("shape", [(6, 1, 1), (6, 7, 9), (6, 40, 30)])
 def test_round_trip(tables, shape):
     q = np.random.default_rng(0).integers(-LARGEST, LARGEST + 1, shape).astype(np.int32)
-    assert np.array_equal(decode_integers(encode_integers(q, tables[3]), shape, tables[3]), q)
+    assert np.array_equal(decode_integers(encode_integers(q, tables[3]), [shape[1:]] * 6, tables[3]), q)
+
+
+def test_planes_of_several_shapes_share_a_code(tables):
+    planes = [np.arange(-3, 4, dtype=np.int32), np.full((2, 5), 7, np.int32)]
+    back = decode_integers(encode_integers(planes, tables[2][:2]), [(7,), (2, 5)], tables[2][:2])
+    assert all(np.array_equal(a, b) for a, b in zip(planes, back, strict=True))
 
 
 def test_length_is_the_entropy_within_one_percent(tables):
@@ -40,5 +46,5 @@ def test_foreign_bytes_never_crash_and_stay_bounded(tables):
     rng = np.random.default_rng(2)
     for _ in range(20):
         with contextlib.suppress(ValueError):
-            q = decode_integers(rng.bytes(int(rng.integers(0, 60))), (6, 5, 5), tables[2])
+            q = decode_integers(rng.bytes(int(rng.integers(0, 60))), [(5, 5)] * 6, tables[2])
             assert np.abs(q).max() <= LARGEST

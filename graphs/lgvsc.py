@@ -134,8 +134,9 @@ class Scheme:
 
     @property
     def rebuilds(self) -> bool:
-        """Whether a video is made again; captions alone are not enough for the interpolator."""
-        return self.name != "text-only" or self.receiver["model"] != "interpolator"
+        """Whether a video is made again; captions alone are not enough for the interpolator, unless it is asked to."""
+        asked = self.world is not None or bool(self.world_settings)
+        return self.name != "text-only" or asked or self.receiver["model"] != "interpolator"
 
 
 @dataclass(frozen=True)

@@ -185,6 +185,16 @@ def test_losses_are_concealed_and_counted(model, keys, captions, sides):
             "TextWorldModel: Text-only needs a world model that generates from captions alone, and 'wan-flf' generates "
             "between keyframes only. Name one that can (ltx or wan-vace, with a checkpoint)",
         ),
+        (
+            {"world": "interpolator", "name": "text-only"},
+            SettingError,
+            "'interpolator' generates between keyframes only. Name one that can",
+        ),
+        (
+            {"world_settings": {"steps": 3}, "name": "text-only"},
+            SettingError,
+            "the world model interpolator has no setting 'steps'",
+        ),
     ],
 )
 def test_errors_come_before_anything_is_read_or_written(settings, error, message, clip, tmp_path, monkeypatch):

@@ -1,13 +1,15 @@
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from lgvsc_flow import Graph
 from lgvsc_flow.blocks.video.synthetic import scene_frame
 from lgvsc_flow.blocks.world import DsaWorldModel, LengthGrid, WorldModel, interpolate
 from lgvsc_flow.blocks.world.model import MODELS
-from lgvsc_flow.errors import BlockError, ModelError, SettingError
+from lgvsc_flow.errors import BlockError, GraphFileError, ModelError, SettingError
 from lgvsc_flow.items import Caption, Frame, Keyframe, SideInfo
 from lgvsc_flow.testing import run_block
 
@@ -249,6 +251,24 @@ def test_settings_reach_the_model_and_a_slip_is_found_before_it_is_loaded(monkey
     with pytest.raises(ModelError, match="there is no elsewhere"):
         DsaWorldModel(world_settings={"checkpoint": "elsewhere"}, **size).check_model()
     assert not Settled.built[-1].loads
+
+
+def test_a_graph_file_names_a_world_model_with_its_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(MODELS, "settled", f"{__name__}:Settled")  # type: ignore[arg-type]
+    text = """
+blocks:
+  world: {block: DsaWorldModel, num_frames: 9, height: 8, width: 8, model: settled, world_settings: {STEP: 4}}
+wires: []
+"""
+    good, bad = tmp_path / "good.yaml", tmp_path / "bad.yaml"
+    good.write_text(text.replace("STEP", "step"))
+    bad.write_text(text.replace("STEP", "stpe"))
+    block = Graph.load(good).find(DsaWorldModel)
+    assert block.generator_settings["step"] == 4
+    with pytest.raises(
+        GraphFileError, match=r"DsaWorldModel: the world model settled has no setting 'stpe'; did "
+    ):
+        Graph.load(bad)
 
 
 def test_motion_fields_reach_the_model() -> None:

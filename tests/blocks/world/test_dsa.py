@@ -265,9 +265,7 @@ wires: []
     bad.write_text(text.replace("STEP", "stpe"))
     block = Graph.load(good).find(DsaWorldModel)
     assert block.generator_settings["step"] == 4
-    with pytest.raises(
-        GraphFileError, match=r"DsaWorldModel: the world model settled has no setting 'stpe'; did "
-    ):
+    with pytest.raises(GraphFileError, match=r"DsaWorldModel: the world model settled has no setting 'stpe'; did "):
         Graph.load(bad)
 
 

@@ -136,3 +136,36 @@ def test_says_which_extra_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
         MissingExtraError, match=r"the world model interpolator needs opencv-python-headless: pip install"
     ):
         InterpolatorModel().load()
+
+
+def test_a_field_finds_what_moves_too_far_for_flow() -> None:
+    """A small ball crosses a still street: coarse-to-fine flow overlooks it, the field says where it went."""
+    background = scene_frame(96, 160, 3, 0)
+    frames = []
+    for i in range(9):
+        picture = background.copy()
+        picture[40:52, 10 + 14 * i : 22 + 14 * i] = (250, 40, 40)
+        frames.append(picture)
+    field = np.zeros((6, 10, 2), np.float32)
+    field[2:4] = 14, 0
+    alone = list(interpolate(frames[0], frames[8], 8))[4]
+    told = list(interpolate(frames[0], frames[8], 8, field))[4]
+    assert psnr(told, frames[4]) > psnr(alone, frames[4]) + 1
+
+
+def test_the_model_follows_the_field_of_its_side_information() -> None:
+    model = InterpolatorModel()
+    first, last = scene_frame(64, 96, 1, 0), scene_frame(64, 96, 1, 8)
+    field = np.full((2, 3, 2), 1.5, np.float32)
+    made = list(model.generate(first, last, CAPTION, SideInfo(0, 0, 4, field=field), 4, RNG))
+    assert all(np.array_equal(a, b) for a, b in zip(made, interpolate(first, last, 4, field), strict=True))
+    assert not np.array_equal(made[2], list(interpolate(first, last, 4))[2])
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (5, 120)])
+def test_a_field_that_leads_anywhere_harms_no_picture(size: tuple[int, int]) -> None:
+    first, last = scene_frame(*size, 0, 0), scene_frame(*size, 0, 4)
+    for speed in (-1e6, 1e6):
+        frames = list(interpolate(first, last, 3, np.full((1, 2, 2), speed, np.float32)))
+        assert [f.shape for f in frames] == [(*size, 3)] * 3
+        assert all(f.dtype == np.uint8 for f in frames)

@@ -23,12 +23,12 @@ class TextWorldModel(WorldModelBlock):
     It takes a model with `from_text`.
 
     Raises:
-        SettingError: no model is named, or one that does not generate from text.
+        SettingError: the model does not generate from text.
     """
 
     captions = In(Caption)
 
-    model: str | WorldModel = setting("", doc="name of a model with from_text, or such a WorldModel")
+    model: str | WorldModel = setting("ltx", doc="name of a model with from_text, or such a WorldModel")
 
     def validate(self) -> None:
         super().validate()

@@ -1,10 +1,11 @@
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from lgvsc_flow.blocks.world import InterpolatorModel, TextWorldModel, WorldModel
-from lgvsc_flow.errors import SettingError
+from lgvsc_flow.errors import BlockError, SettingError
 from lgvsc_flow.items import Caption
 from lgvsc_flow.testing import run_block
 
@@ -31,11 +32,20 @@ def captions() -> list[Caption]:
 
 def test_refuses_without_a_model_and_says_what_to_do() -> None:
     with pytest.raises(SettingError, match=r"^TextWorldModel: Text-only needs a world model that generates from capt"):
-        TextWorldModel(**SIZE)
+        TextWorldModel(model="", **SIZE)
     with pytest.raises(SettingError, match=r"'interpolator' generates between keyframes only"):
         TextWorldModel(model="interpolator", **SIZE)
     with pytest.raises(SettingError, match="must generate from text"):
         TextWorldModel(model=InterpolatorModel(), **SIZE)
+
+
+def test_without_weights_it_says_how_to_get_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("LGVSC_FLOW_MODELS", str(tmp_path))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    block = TextWorldModel(**SIZE)
+    assert block.generator == "ltx"
+    with pytest.raises(BlockError, match=r"model ltx-0\.9\.5 is missing: .* hf download Lightricks/LTX-Video"):
+        run_block(block, captions())
 
 
 def test_captions_share_the_video_and_a_lost_one_holds_the_picture() -> None:

@@ -160,8 +160,10 @@ def ntscc(
         trainer = (runs.resume_run if resume else runs.begin_run)(data, out, options, say)
         learner = trainer.learner
         kind = str(learner.net.mixed).removeprefix("torch.")
-        said = f"recipe {trainer.recipe.name}, {parameter_count(learner.net):,} parameters, {learner.device}, {kind}"
-        say(f"{said}, {torch.get_num_threads()} threads" + (f"; from step {learner.step}" if learner.step else ""))
+        length = f"{trainer.recipe.steps:,} steps" if trainer.recipe.steps else f"{trainer.recipe.hours:g} hours"
+        said = f"recipe {trainer.recipe.name}, {length}, {parameter_count(learner.net):,} parameters, {learner.device}"
+        start = f"; from step {learner.step}" if learner.step else ""
+        say(f"{said}, {kind}, threads: {torch.get_num_threads()}{start}")
         with _live(trainer) as show:
             ended = trainer.run(show, stop)
     _last_words(trainer, ended, out)
@@ -199,7 +201,8 @@ def pictures(
         index = prepare(sources, out, video_frames=video_frames, note=lambda name: status.update(Path(name).name))
     found = index["pictures"]
     size = (out / "pictures.npy").stat().st_size
-    common.console.print(f"{len(found)} pictures, {size / 1e6:,.0f} MB; sources and SHA-256 in {out / 'pictures.json'}")
+    said = f"{len(found)} pictures, {size / 1e6:,.0f} MB; sources and SHA-256 in {out / 'pictures.json'}"
+    common.console.print(said, soft_wrap=True)
 
 
 @app.command(epilog=EXPORT_EXAMPLES)
@@ -226,7 +229,8 @@ def export(
     exporting.export(exporting.averaged(state), open_pictures(data, 2 * BLOCK), out)
     digest = load_weights(out).digest
     size = out.stat().st_size / 1e6
-    common.console.print(f"written: {out}, {size:.1f} MB, of step {state['step']}, check value {digest[:16]}")
+    said = f"written: {out}, {size:.1f} MB, of step {state['step']}, check value {digest[:16]}"
+    common.console.print(said, soft_wrap=True)
 
 
 @contextmanager

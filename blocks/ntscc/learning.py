@@ -55,7 +55,7 @@ class Learner:
         torch.manual_seed(recipe.seed)
         self.net = LearningNet(recipe.net).to(self.device)
         if self.device.type == "cuda":  # on the CPU, with pixels so, it changed nothing
-            self.net.to(memory_format=torch.channels_last)
+            self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.net.mixed = mixed_type(dtype, self.device, recipe)
         self.step = self.skipped = self.skipped_in_a_row = 0
         transform = [self.net.analysis, self.net.synthesis]

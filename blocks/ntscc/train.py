@@ -95,6 +95,9 @@ class Trainer:
         """Go on with a run from its checkpoint; lines of the log that lie after it are taken back."""
         self.learner.load(state)
         self.elapsed, self.curve, self.first = state["elapsed"], list(state["curve"]), state.get("first", 0)
+        count = state.get("pictures", len(self.pictures))
+        if count != len(self.pictures):
+            self.note(f"the run was begun with {count} pictures: other batches come from here on")
         log = self.out / LOG
         if log.is_file():
             lines = [line for line in log.read_text(errors="replace").splitlines() if self._is_past(line)]
@@ -117,6 +120,7 @@ class Trainer:
             "elapsed": self.elapsed,
             "first": self.first,
             "curve": self.curve,
+            "pictures": len(self.pictures),
             "settings": self.recipe.net.as_dict(),
             "recipe": self.recipe.as_dict(),
         }

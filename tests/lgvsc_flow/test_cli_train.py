@@ -219,7 +219,7 @@ def test_pictures_are_prepared(command, tmp_path):
 def test_weights_are_exported_from_a_checkpoint(command, cache, ended, tmp_path):
     out = tmp_path / "my.safetensors"
     state = read_checkpoint(ended / "checkpoint.pt")
-    for late in ("first", "skipped"):  # checkpoints of before have none of these
+    for late in ("first", "pictures", "skipped"):  # checkpoints of before have none of these
         del state[late]
     torch.save(state, tmp_path / "old.pt")
     code, text = command("export", tmp_path / "old.pt", "--data", cache, "--out", out)

@@ -83,8 +83,12 @@ def test_lines_of_the_log_after_the_checkpoint_are_taken_back(crops, tmp_path):
     trainer.run()
     with open(tmp_path / "log.jsonl", "a") as file:
         file.write('{"step": 3, "loss": 1}\n{"step": 4, "lo')
-    again = Trainer(replace(RECIPE, steps=2), crops, tmp_path)
+    said = []
+    again = Trainer(replace(RECIPE, steps=2), crops, tmp_path, note=said.append)
     again.resume(read_checkpoint(tmp_path / "checkpoint.pt"))
+    assert said == []
+    again.resume(read_checkpoint(tmp_path / "checkpoint.pt") | {"pictures": 7})
+    assert said == ["the run was begun with 7 pictures: other batches come from here on"]
     assert [json.loads(line)["step"] for line in (tmp_path / "log.jsonl").read_text().splitlines()] == [1, 2]
 
 

@@ -214,7 +214,8 @@ class DiffusionModel(WorldModel):
         doing = f"{self.name}: {num_frames} frames of {height}x{width}"
         with told_memory(doing, self._loading(), resolution=self.resolution), quiet():
             video = self._call(self._pipe, request)
-        self._check_video(video, request)
+            self._check_video(video, request)
+            video = video.cpu()
         for number in range(first is not None, num_frames):
             # One at a time: a long video in float32 is large enough.
             levels = (video[number].float() * 255).round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()

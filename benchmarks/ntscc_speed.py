@@ -152,7 +152,7 @@ def first_frame(path: Path) -> np.ndarray:
 def main(
     weights: Annotated[str, typer.Option(help="a safetensors file, or embedded")] = "embedded",
     picture: Annotated[Path | None, typer.Option(help="a picture, or a video of which the first frame counts")] = None,
-    dtype: Annotated[str, typer.Option(help="of the learned part of g_a and g_s: auto, float32, bfloat16")] = "auto",
+    dtype: Annotated[str, typer.Option(help="of the learned part of g_s: auto, float32, bfloat16")] = "auto",
     snr_db: Annotated[float, typer.Option(help="design SNR")] = 10.0,
     cbr: Annotated[float, typer.Option(help="target")] = 0.03,
     threads: Annotated[int, typer.Option(help="threads of torch")] = 1,
@@ -174,7 +174,7 @@ def main(
     kind = str(codec.dtype).removeprefix("torch.")
     millions = parameter_count(codec.net) / 1e6
     console = Console(width=120)
-    title = f"NTSCC, {width}x{height}, {millions:.1f} M parameters, g_a and g_s in {kind}, {threads} thread(s)"
+    title = f"NTSCC, {width}x{height}, {millions:.1f} M parameters, g_s in {kind}, {threads} thread(s)"
     console.print(table(found, title))
     both = found["both_s"]
     console.print(

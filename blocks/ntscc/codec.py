@@ -29,7 +29,7 @@ from lgvsc_flow.blocks.ntscc.header import (
 from lgvsc_flow.blocks.ntscc.inputs import ERASED, LARGEST_PICTURE, check_pixels, usable_symbols
 from lgvsc_flow.blocks.ntscc.nets import level_for
 from lgvsc_flow.blocks.ntscc.plan import TRAINED_SNR_DB, Plan, plan
-from lgvsc_flow.blocks.ntscc.precision import branch_dtype, usable_device, with_branches_in
+from lgvsc_flow.blocks.ntscc.precision import synthesis_dtype, usable_device, with_synthesis_in
 from lgvsc_flow.blocks.ntscc.rate import bits_per_symbol
 from lgvsc_flow.blocks.ntscc.spectrum import band_of, correction, measure, spectrum_planes
 from lgvsc_flow.blocks.ntscc.target import LEAST_SHARE, Rate
@@ -66,8 +66,8 @@ class NtsccCodec:
     Args:
         weights: a safetensors file, or "embedded" for the one that ships with the package.
         device: a torch device for the networks; the same input gives the same symbols on one device.
-        dtype: number type of the learned branches of g_a and g_s: `float32`, `bfloat16`, or `auto`, which is bfloat16
-            on a CPU with instructions for it and float32 elsewhere. Nothing that both ends must agree on depends on it.
+        dtype: number type of the learned branch of g_s: `float32`, `bfloat16`, or `auto`, which is bfloat16 on a CPU
+            with instructions for it and float32 elsewhere. Pixels differ by one level at most.
 
     Raises:
         ModelError: the weights are missing or damaged, or the device cannot be used.
@@ -76,10 +76,10 @@ class NtsccCodec:
 
     def __init__(self, weights: str | Path | Weights = EMBEDDED, device: str = "cpu", dtype: str = "auto"):
         self.device = usable_device(device)
-        self.dtype = branch_dtype(dtype, self.device)
+        self.dtype = synthesis_dtype(dtype, self.device)
         loaded = weights if isinstance(weights, Weights) else load_weights(weights)
         self._exact = ExactHyperSynthesis(loaded.net)
-        self.net = with_branches_in(loaded.net.to(self.device), self.dtype)
+        self.net = with_synthesis_in(loaded.net.to(self.device), self.dtype)
         self._band = band_of(loaded.net.settings.channels)
         self.tables, self._log_thresholds, self._check = loaded.tables, loaded.log_thresholds, loaded.check
 

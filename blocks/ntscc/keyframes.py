@@ -59,9 +59,6 @@ class NtsccEncoder(Block):
     )
     weights: str = setting("embedded", doc="a safetensors file, or embedded")
     device: str = setting("cpu", doc="torch device of the networks")
-    dtype: str = setting(
-        "auto", choices=DTYPES, doc="of the learned part of g_a; auto is bfloat16 where the CPU is fast at it"
-    )
     batch_size: int = setting(
         1, ge=1, unit="keyframes", doc="on a GPU waiting ones of equal size pass g_a together; the last bits may differ"
     )
@@ -71,7 +68,7 @@ class NtsccEncoder(Block):
 
     def start(self) -> None:
         self.over_target = 0
-        self._codec = _codec(self.weights, self.device, self.dtype)
+        self._codec = _codec(self.weights, self.device)
 
     def work_batch(self, keyframes: list[Keyframe]) -> list[tuple[Payload, np.ndarray]]:
         pictures = []

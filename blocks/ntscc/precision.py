@@ -1,4 +1,7 @@
-"""g_a and g_s in bfloat16 where the device is fast at it: half the time, pixels within one grey level."""
+"""g_s in bfloat16 where the device is fast at it: half the time, pixels within one grey level.
+
+g_a stays in float32: rounding there would now and then decide otherwise about an integer of z.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ def usable_device(name: str) -> torch.device:
         raise ModelError(f"NTSCC cannot use the device {name!r}: {reason}. Use device='cpu'") from error
 
 
-def branch_dtype(name: str, device: torch.device) -> torch.dtype:
+def synthesis_dtype(name: str, device: torch.device) -> torch.dtype:
     """What `auto`, `float32` or `bfloat16` means on a device; `auto` is bfloat16 on a CPU with instructions for it.
 
     Raises:
@@ -63,10 +66,10 @@ def _half(x: Tensor) -> Tensor:
     return x.to(torch.bfloat16, memory_format=torch.channels_last if x.dim() == 4 else torch.preserve_format)
 
 
-def with_branches_in(net: NtsccNet, dtype: torch.dtype) -> NtsccNet:
-    """The network with the learned branches of g_a and g_s in `dtype`; all else is shared with `net`."""
+def with_synthesis_in(net: NtsccNet, dtype: torch.dtype) -> NtsccNet:
+    """The network with the learned branch of g_s in `dtype`; all else is shared with `net`."""
     if dtype == torch.float32:
         return net
     view = copy.copy(net)
-    view._modules = {**net._modules, "g_a": HalfBranch(net.g_a), "g_s": HalfBranch(net.g_s)}
+    view._modules = {**net._modules, "g_s": HalfBranch(net.g_s)}
     return view

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from lgvsc_flow.blocks.ntscc.allocation import burst_order, linear_power, select
+from lgvsc_flow.blocks.ntscc.allocation import STEPS_PER_NEPER, burst_order, linear_power, select
 
 
 @pytest.mark.parametrize("k", [1, 2, 3, 10, 997, 4096])
@@ -48,3 +48,12 @@ def test_linear_power_is_optimal(noise):
     active = power > 0
     assert slope[active].std() / slope[active].mean() < 1e-6
     assert not (~active).any() or slope[~active].max() <= slope[active].mean()
+
+
+def test_selection_is_that_of_a_stable_sort():
+    rng = np.random.default_rng(5)
+    for size, spread in ((1, 1.0), (40, 0.05), (999, 0.3), (5000, 3.0)):
+        values = torch.from_numpy(rng.normal(0, spread, size))
+        order = np.argsort(-np.rint(values.numpy() * STEPS_PER_NEPER), kind="stable")
+        for k in {0, 1, size // 3, size - 1, size}:
+            assert sorted(select(values, k).tolist()) == sorted(order[:k].tolist())

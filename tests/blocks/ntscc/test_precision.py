@@ -6,26 +6,26 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from lgvsc_flow.blocks.ntscc.codec import NtsccCodec  # noqa: E402
-from lgvsc_flow.blocks.ntscc.precision import HalfBranch, branch_dtype, usable_device, with_branches_in  # noqa: E402
+from lgvsc_flow.blocks.ntscc.precision import HalfBranch, synthesis_dtype, usable_device, with_synthesis_in  # noqa: E402
 from lgvsc_flow.errors import ModelError  # noqa: E402
 
 
 def test_names():
     cpu = torch.device("cpu")
-    assert branch_dtype("float32", cpu) == torch.float32
-    assert branch_dtype("bfloat16", cpu) == torch.bfloat16
-    assert branch_dtype("auto", torch.device("cuda")) == torch.float32
+    assert synthesis_dtype("float32", cpu) == torch.float32
+    assert synthesis_dtype("bfloat16", cpu) == torch.bfloat16
+    assert synthesis_dtype("auto", torch.device("cuda")) == torch.float32
     with pytest.raises(ValueError, match="dtype='half' is none of auto, float32, bfloat16"):
-        branch_dtype("half", cpu)
+        synthesis_dtype("half", cpu)
 
 
 def test_auto_follows_the_processor(monkeypatch):
     cpu = torch.device("cpu")
     for there, dtype in ((True, torch.bfloat16), (False, torch.float32)):
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda there=there: {"avx512_bf16": there}, raising=False)
-        assert branch_dtype("auto", cpu) == dtype
+        assert synthesis_dtype("auto", cpu) == dtype
     monkeypatch.delattr(torch.cpu, "get_capabilities")
-    assert branch_dtype("auto", cpu) == torch.float32
+    assert synthesis_dtype("auto", cpu) == torch.float32
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
@@ -38,12 +38,13 @@ def test_a_missing_gpu_is_named():
 
 def test_the_given_network_is_left_as_it_is(small_weights):
     net = small_weights.net
-    half = with_branches_in(net, torch.bfloat16)
-    assert isinstance(half.g_a, HalfBranch)
-    assert not isinstance(net.g_a, HalfBranch)
+    half = with_synthesis_in(net, torch.bfloat16)
+    assert isinstance(half.g_s, HalfBranch)
+    assert not isinstance(net.g_s, HalfBranch)
+    assert half.g_a is net.g_a
     assert half.f_d is net.f_d
     assert all(p.dtype == torch.float32 for p in net.parameters())
-    assert with_branches_in(net, torch.float32) is net
+    assert with_synthesis_in(net, torch.float32) is net
 
 
 def test_bfloat16_changes_pixels_by_one_level_and_repeats(photograph):
@@ -53,8 +54,8 @@ def test_bfloat16_changes_pixels_by_one_level_and_repeats(photograph):
     assert np.abs(pixels.astype(int) - rounded).max() <= 1
     assert np.array_equal(rounded, half.decode(payload, symbols, 0.1))
 
-    again, close = half.encode(photograph, 10, target_cbr=0.06)
-    assert np.array_equal(close, half.encode(photograph, 10, target_cbr=0.06)[1])
-    both = full.decode(again, close, 0.1)
-    errors = [np.square(p.astype(float) - photograph).mean() for p in (pixels, both)]
+    again, same = half.encode(photograph, 10, target_cbr=0.06)
+    assert again == payload
+    assert np.array_equal(same, symbols)
+    errors = [np.square(p.astype(float) - photograph).mean() for p in (pixels, rounded)]
     assert abs(10 * np.log10(errors[0] / errors[1])) < 0.02

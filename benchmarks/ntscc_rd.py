@@ -70,7 +70,7 @@ def main(
     figures = ROOT / "docs" / "images" if write_pages else out
     figure.draw(results, figures / "ntscc_rd.png")
     fixed = next(s for s in SCHEMES if s.name == results["fixed_mcs"]["hevc"])
-    strip.draw(codec, stores.curves, fixed, figures / "ntscc_strip.png")
+    strip.draw(codec, stores.curves, fixed, figures / "ntscc_strip.jpg")
     if write_pages:
         pages.insert(ROOT / "blocks" / "ntscc" / "README.md", pages.readme(results))
         pages.insert(ROOT / "blocks" / "ntscc" / "weights" / "MODEL_CARD.md", pages.card(results))

@@ -86,8 +86,11 @@ def take_baselines(stores: Stores, pictures: Iterable[Picture]) -> None:
             original = Original(picture.pixels)
             cases = list(plan.stages(picture.digest))[number][1]
             for form in LINEAR_FORMS:
-                few = [c if number in (0, 3) and c[1] in (plan.DESIGN_DB, 4.0) else (*c[:4], False) for c in cases]
-                if form == "linear" or number in (0, 3):  # the plainer form at the main rates only
+                few = [
+                    c if number in plan.MAIN_STAGES and c[1] in (plan.DESIGN_DB, 4.0) else (*c[:4], False)
+                    for c in cases
+                ]
+                if form == "linear" or number in plan.MAIN_STAGES:  # the plainer form at the main rates only
                     take_linear(stores.linear, picture.digest, original, form, few)
     for codec in ("avif", "jpeg"):
         _take_codec(stores, pictures, codec)

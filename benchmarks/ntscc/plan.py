@@ -41,9 +41,14 @@ def stages(digest: str) -> Iterator[tuple[str, list[Case]]]:
     """(name, points) of one picture, to be taken stage by stage over all pictures."""
     yield "10 dB, CBR 0.03 and 0.05", [matched(DESIGN_DB, cbr) for cbr in MAIN_CBRS]
     yield "one design SNR, true SNR 13 to 0 dB", [graceful(true_db) for true_db in TRUE_DB]
+    yield "10 dB, other rates", [matched(DESIGN_DB, c) for c in CBRS if c not in MAIN_CBRS]
     yield "Rayleigh fading", [case for snr_db in SNRS_DB for case in fading(digest, snr_db)]
     yield "other SNRs, CBR 0.03 and 0.05", [matched(s, c) for s in SNRS_DB for c in MAIN_CBRS if s != DESIGN_DB]
-    yield "other rates", [matched(s, c) for s in SNRS_DB for c in CBRS if c not in MAIN_CBRS]
+    rest = [matched(s, c) for s in SNRS_DB for c in CBRS if s != DESIGN_DB and c not in MAIN_CBRS]
+    yield "other SNRs and rates", rest
+
+
+MAIN_STAGES = (0, 4)  # those at the main rates over AWGN
 
 
 def stage_names() -> list[str]:

@@ -24,7 +24,7 @@ SNRS_DB = (10.0, 4.0)
 
 
 def draw(codec: NtsccCodec, curves: LossCurves, scheme: Scheme, path: Path) -> None:
-    """Two rows of four tiles, as PNG."""
+    """Two rows of four tiles, as JPEG."""
     from skimage.data import astronaut
 
     pixels = astronaut()
@@ -82,4 +82,4 @@ def _paste(rows: list[list[tuple[str, np.ndarray]]], path: Path) -> None:
             sheet.paste(Image.fromarray(picture[CROP]), (i * (side + 4), j * (side + band) + band))
             pen.text((i * (side + 4) + 2, j * (side + band) + 2), name, "black", font)
     path.parent.mkdir(parents=True, exist_ok=True)
-    sheet.save(path, optimize=True)
+    sheet.save(path, quality=92, subsampling=0)

@@ -17,7 +17,7 @@ from lgvsc_flow.blocks.ntscc.nets import NetSettings, NtsccNet
 
 #: Layers whose inputs are so many groups of M latents, then others; and those whose outputs are.
 INPUT_GROUPS = {"g_s.first": 2, "h_a.first": 2, "gain.first": 2, "f_e.first": 3, "f_d.first": 4}
-OUTPUT_GROUPS = {"analysis": 1, "synthesis": 1, "y_mean": 1, "y_std": 1, "g_a.last": 1, "h_s.last": 2}
+OUTPUT_GROUPS = {"analysis": 1, "synthesis": 1, "y_mean": 1, "y_std": 1, "preference": 1, "g_a.last": 1, "h_s.last": 2}
 OUTPUT_GROUPS |= {"gain.last": 1, "f_e.last": 1, "f_d.last": 1}
 LINEAR = ("analysis", "synthesis", "y_mean", "y_std")  # what new latents begin with is in the new network
 

@@ -20,6 +20,7 @@ def stirred(settings: NetSettings) -> NtsccNet:
     with torch.no_grad():
         for p in net.parameters():
             p.add_(0.02 * torch.randn_like(p))
+        net.preference.normal_()
     return net
 
 
@@ -34,6 +35,8 @@ def test_a_grown_network_gives_what_the_small_one_gave():
     large = grow(small.state_dict(), SMALL, LARGE, torch.full((LARGE.m,), 0.3)).eval()
     where = latents(SMALL, LARGE)
     x = torch.rand(2, 3, 48, 64, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(large.preference[where], small.preference)
+    assert large.preference.count_nonzero() == len(where)
     y = small.analyse(x, 0.02, 3.0)
     y_large = large.analyse(x, 0.02, 3.0)
     torch.testing.assert_close(y_large[:, where], y)

@@ -35,7 +35,7 @@ def project(flow: np.ndarray, weight: np.ndarray, time: float) -> np.ndarray:
     """
     cv2 = import_extra("cv2", "the world model interpolator", "video", "opencv-python-headless")
     sums = np.zeros((*flow.shape[:2], 3), np.float32)
-    _splat(flow, weight, np.float32(time), sums)
+    _splat(flow, weight, time, sums)
     for side, faint in _HOLES:
         around = cv2.blur(sums, (side, side)).reshape(sums.shape)
         sums += np.float32(faint) * around / (np.maximum(around[..., 2:], 0) + np.float32(1e-6))

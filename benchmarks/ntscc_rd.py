@@ -15,8 +15,8 @@ Everything is counted: headers, hyperprior, CRC, padding. A lost picture is show
 Over Rayleigh fading one gain holds for a whole picture, and the encoder knows the mean SNR alone. Intervals are 95 %,
 by Student's t over the pictures.
 
-`--baselines` takes what does not depend on the weights; points are kept in `DIR/points` as they come, NTSCC's by the
-digest of the weights, so that a killed run goes on where it was. `--minutes` bounds the rest; what is missing then is
+`--baselines` takes what does not depend on the weights; points are kept in `DIR/points` as they come, NTSCC's by
+weights and encoder, so that a killed run goes on where it was. `--minutes` bounds the rest; what is missing then is
 shown as open. `--pages` writes the figures into the README of the block and the model card.
 """
 

@@ -24,6 +24,18 @@ from lgvsc_flow.blocks.ntscc.weights_file import EMBEDDED
 from lgvsc_flow.models import sha256_of
 
 
+def codec_fingerprint(weights: str) -> str:
+    """One word for weights, the encoder's code and the link: what a made-up picture becomes.
+
+    A change that touches the decoder alone is not seen: begin with an empty folder then.
+    """
+    y, x = np.mgrid[0:96, 0:128]
+    waves = [128 + 90 * np.sin(x / (5 + c) + y / 9) * np.cos(y / (7 - c)) for c in range(3)]
+    payload, symbols = NtsccCodec(weights).encode(np.stack(waves, -1).astype(np.uint8), 10.0, target_cbr=0.05)
+    word = hashlib.sha256(payload + str(symbols.size).encode()).hexdigest()[:8]
+    return f"{sha256_of(weights_path(weights))[:16]}-{word}-{link_fingerprint()}"
+
+
 @dataclass(frozen=True)
 class Picture:
     """A held-out photograph: its name, the SHA-256 of its file, its pixels."""
@@ -47,9 +59,7 @@ class Stores:
     def open(cls, folder: Path, weights: str) -> Stores:
         digest = sha256_of(weights_path(weights))
         named = {name: Store(folder / f"{name}.jsonl") for name in ("links", "stills", "linear")}
-        return cls(
-            **named, ntscc=Store(folder / f"ntscc-{digest[:16]}-{link_fingerprint()}.jsonl"), weights_digest=digest
-        )
+        return cls(**named, ntscc=Store(folder / f"ntscc-{codec_fingerprint(weights)}.jsonl"), weights_digest=digest)
 
     @property
     def curves(self) -> LossCurves:
@@ -135,8 +145,3 @@ def _take_rates(store: Store, codec: NtsccCodec, pictures: list[Picture]) -> Non
                 payload, symbols = codec.encode(picture.pixels, plan.DESIGN_DB, target_cbr=cbr)
                 total = symbols.size + digital_symbols(len(payload), plan.DESIGN_DB)
                 store.add(key, cbr=total / picture.pixels.size)
-
-
-def source_digest(pictures: Iterable[Picture]) -> str:
-    """One word for a set of pictures."""
-    return hashlib.sha256("".join(p.digest for p in pictures).encode()).hexdigest()

@@ -79,7 +79,7 @@ WorldOption = Annotated[
     typer.Option(
         "--world",
         metavar="<name>",
-        help="world model: interpolator (default), ltx, wan-vace or wan-flf",
+        help="world model: interpolator (default), ltx, wan-vace, wan-flf or generator",
         rich_help_panel=_REBUILT,
     ),
 ]

@@ -29,6 +29,7 @@ __all__ = [
 _HERE = "lgvsc_flow.blocks.world"
 MODELS: Mapping[str, str] = {
     "interpolator": f"{_HERE}.interpolate:InterpolatorModel",
+    "generator": f"{_HERE}.generator:GeneratorModel",
     "ltx": f"{_HERE}.ltx:LtxModel",
     "wan-vace": f"{_HERE}.vace:WanVaceModel",
     "wan-flf": f"{_HERE}.wan:WanFirstLastModel",

@@ -17,7 +17,7 @@ def test_length_grid() -> None:
 
 def test_models_by_name() -> None:
     assert load_world_model("interpolator").name == "interpolator"
-    with pytest.raises(ModelError, match=r"^no world model is called 'sora'; there are interpolator, ltx, wan-vace, "):
+    with pytest.raises(ModelError, match=r"^no world model is called 'sora'; there are interpolator, generator, ltx, "):
         load_world_model("sora")
     with pytest.raises(ModelError, match=r"^no world model is called 'wan-vaec'; did you mean wan-vace\? there are "):
         load_world_model("wan-vaec")

@@ -25,7 +25,7 @@ EMBEDDED = "embedded"
 LARGEST_WIDTH = 1024  # of a layer that a file may ask for
 INT8_FROM = 500_000  # convolutions with this many weights are kept as 8-bit integers with a scale per output channel
 NOMINAL_CBR = (0.01, 0.015, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1)
-HINT = "Use weights='embedded' for those that ship with the package, or train some (lgvsc_flow.blocks.ntscc.train)"
+HINT = "Use weights='embedded' for those that ship with the package, or train some: lgvsc-flow train ntscc --help"
 
 
 @dataclass

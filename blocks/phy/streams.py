@@ -40,7 +40,7 @@ class StreamSplitter(Block):
     Zeros behind the last payload are left out. The burst's number in the stream, from 0, is the index of its segment.
     """
 
-    checked = In(Checked)
+    checked = In(Checked, blocks="one per burst")
     captions = Out(Payload)
     side = Out(Payload)
     hyperprior = Out(Payload)

@@ -125,7 +125,7 @@ class TransportDecoder(_Transport):
     """
 
     llrs = In(Llrs, code="{format}")
-    checked = Out(Checked)
+    checked = Out(Checked, blocks="one per burst")
 
     max_iterations: int = setting(20, ge=0, le=1000, doc="passes over all layers at most")
 

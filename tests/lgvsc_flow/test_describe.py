@@ -9,8 +9,8 @@ from lgvsc_flow.registry import home, known_blocks
 
 BLOCKS = sorted(known_blocks())
 CHEAP = [n for n in BLOCKS if home(known_blocks()[n]).rpartition(".")[2] in ("phy", "channel")]
-NEED_FILES = ("ReceivedSource", "ReplayChannel", "SigmfSource", "SigmfSink")
-OF_ANY_SIZE = ("StreamJoiner", "TransportEncoder")  # only the run tells how much they send, and whether the neighbour takes it
+NEED_FILES = ("ReceivedSink", "ReceivedSource", "ReplayChannel", "SigmfSource", "SigmfSink")
+OF_ANY_SIZE = ("StreamJoiner", "TransportEncoder")  # only the run tells if a neighbour takes what they send
 
 
 @pytest.mark.parametrize("name", BLOCKS)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from lgvsc_flow import cli_common as common
+from lgvsc_flow import cli_common as common, cli_prefer
+from lgvsc_flow.blocks.world import generator_train
 from lgvsc_flow.errors import FlowError
 from lgvsc_flow.models import import_extra
 
@@ -231,6 +232,10 @@ def export(
     size = out.stat().st_size / 1e6
     said = f"written: {out}, {size:.1f} MB, of step {state['step']}, check value {digest[:16]}"
     common.console.print(said, soft_wrap=True)
+
+
+app.command(epilog=cli_prefer.EXAMPLES)(cli_prefer.prefer)
+app.command("world")(generator_train.main)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from lgvsc_flow.lazy import exports
 if TYPE_CHECKING:
     from lgvsc_flow.blocks.world.adapt import Dsa as Dsa
     from lgvsc_flow.blocks.world.dsa import DsaWorldModel as DsaWorldModel
+    from lgvsc_flow.blocks.world.generator import GeneratorModel as GeneratorModel
     from lgvsc_flow.blocks.world.interpolate import InterpolatorModel as InterpolatorModel
     from lgvsc_flow.blocks.world.ltx import LtxModel as LtxModel
     from lgvsc_flow.blocks.world.model import (
@@ -24,6 +25,7 @@ __getattr__, __dir__, __all__ = exports(
     {
         "adapt": ["Dsa"],
         "dsa": ["DsaWorldModel"],
+        "generator": ["GeneratorModel"],
         "interpolate": ["InterpolatorModel"],
         "ltx": ["LtxModel"],
         "model": ["LengthGrid", "WorldModel", "load_world_model"],

@@ -218,7 +218,9 @@ def main(
     film: Annotated[
         Path | None, typer.Option("--film", help="Big Buck Bunny, 14315 frames; its held-out shots are left out")
     ] = None,
-    clips: Annotated[list[str] | None, typer.Option("--clips", help="clip, or clip@first:last; several times")] = None,
+    clips: Annotated[
+        list[str] | None, typer.Option("--clips", metavar="<clip>", help="clip, or clip@first:last; several times")
+    ] = None,
     hours: Annotated[float | None, typer.Option("--hours", min=1e-3, help="length, of resumed parts too")] = None,
     steps: Annotated[int | None, typer.Option("--steps", min=1, help="length in steps instead")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="go on from the last checkpoint in --out")] = False,

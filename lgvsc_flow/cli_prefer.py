@@ -46,7 +46,10 @@ def prefer(
     pictures = open_pictures(data, recipe.crop)
     crops = [pictures.batch(seed, number, recipe.groups, recipe.crops_per_group) for number in range(batches)]
     common.make_room(out / "checkpoint.pt", "--out")
-    say = lambda text: common.console.print(text, soft_wrap=True)  # noqa: E731
+
+    def say(text: str) -> None:
+        common.console.print(text, soft_wrap=True)
+
     tuned = tune_preference(averaged(state), crops, groups=recipe.groups, passes=passes, seed=seed, note=say)
     for name in ("net", "ema"):
         state[name]["preference"] = tuned.preference.clone()

@@ -114,6 +114,10 @@ def _plain(block: Block, name: str, value: Any) -> Any:
         return str(value)
     if hasattr(value, "item"):
         value = value.item()
+    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+        return {key: _plain(block, f"{name}.{key}", each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(block, name, each) for each in value]
     if not isinstance(value, PLAIN):
         raise SettingError(f"{block.name}.{name} is an object ({type(value).__name__}); a file holds plain values only")
     return value

@@ -215,3 +215,15 @@ def test_names_that_a_file_cannot_hold(tmp_path):
     with pytest.raises(GraphFileError, match="it cannot be written: No such file or directory"):
         graph.save(tmp_path / "none" / "link.yaml")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_settings_of_a_world_model_are_kept(tmp_path):
+    pytest.importorskip("diffusers")
+    from lgvsc_flow.blocks.world import DsaWorldModel
+
+    settings = {"steps": 4, "resolution": [64, 96]}
+    graph = Graph("world")
+    graph.add(DsaWorldModel(num_frames=9, height=64, width=96, model="ltx", world_settings=settings))
+    graph.save(tmp_path / "world.yaml")
+    (block,) = Graph.load(tmp_path / "world.yaml").blocks
+    assert dict(block.world_settings) == settings

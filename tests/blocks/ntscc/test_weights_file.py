@@ -65,5 +65,5 @@ def test_embedded_weights_fit_the_package():
     from importlib import resources
 
     path = resources.files("lgvsc_flow.blocks.ntscc") / "weights" / "ntscc.safetensors"
-    assert len(path.read_bytes()) <= 12_000_000
-    assert load_weights().net.settings.m == 256
+    assert len(path.read_bytes()) <= 25_000_000
+    assert load_weights().net.settings.m == 384

@@ -38,10 +38,13 @@ PAIRS = {
     "QamModulator": ["QamDecision", "QamDemodulator"],
     "RandomInterleaver": ["RandomDeinterleaver"],
     "RayleighChannel": ["Equalizer"],
+    "ReceivedSink": ["ReceivedSource"],  # test_recording.py
     "Scrambler": ["Descrambler", "LlrDescrambler"],
     "SelfSyncScrambler": ["SelfSyncDescrambler"],
     "SigmfSink": ["SigmfSource"],
+    "StreamJoiner": ["StreamSplitter"],  # test_streams.py
     "TimeMultiplexer": ["TimeDemultiplexer"],
+    "TransportEncoder": ["TransportDecoder"],  # test_transport.py
     "UserLdpcEncoder": ["UserLdpcDecoder"],
     "UserPointsModulator": ["UserPointsDecision", "UserPointsDemodulator"],
 }

@@ -48,8 +48,10 @@ class KeyframeSession:
 
     Attributes:
         height, width: of every picture, in pixels; None: any, as each picture's side information says.
-        snr_db: the Es/N0 that symbols and digital link are designed for; it chooses the scheme of the link.
-        fading: choose that scheme for block Rayleigh fading.
+        snr_db: the Es/N0 that the symbols are designed for.
+        fading: choose the scheme of the digital link for block Rayleigh fading.
+        link_snr_db: the Es/N0 that the digital link is designed for, None for `snr_db`; it chooses the scheme. A lower
+            one keeps the side information, and with it the pictures, down to worse channels; it costs more symbols.
         weights: the NTSCC model: a safetensors file, or `embedded`.
     """
 
@@ -57,12 +59,13 @@ class KeyframeSession:
     width: int | None = None
     snr_db: float = 10.0
     fading: bool = False
+    link_snr_db: float | None = None
     weights: str = "embedded"
 
     @property
     def mcs(self) -> LinkMcs:
         """Constellation and code rate of the digital link."""
-        return link_mcs(self.snr_db, self.fading)
+        return link_mcs(self.snr_db if self.link_snr_db is None else self.link_snr_db, self.fading)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the session to a JSON file."""
@@ -79,7 +82,14 @@ class KeyframeSession:
             values = json.loads(Path(path).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise SettingError(f"'{path}' is no description of a session: {error}") from error
-        kinds = {"height": int | None, "width": int | None, "snr_db": float | int, "fading": bool, "weights": str}
+        kinds = {
+            "height": int | None,
+            "width": int | None,
+            "snr_db": float | int,
+            "fading": bool,
+            "link_snr_db": float | int | None,
+            "weights": str,
+        }
         known = {field.name for field in fields(cls)}
         if not isinstance(values, dict) or not set(values) <= known:
             raise SettingError(f"'{path}' is no description of a session; it has the fields {', '.join(sorted(known))}")
@@ -120,7 +130,8 @@ class KeyframeLink:
 
 
 def _encoder(session: KeyframeSession, rate: dict[str, Any]) -> NtsccEncoder:
-    return NtsccEncoder(snr_db=session.snr_db, fading=session.fading, weights=session.weights, **rate)
+    agreed = {n: getattr(session, n) for n in ("snr_db", "fading", "link_snr_db", "weights")}
+    return NtsccEncoder(**agreed, **rate)
 
 
 def _send(graph: Graph, session: KeyframeSession, source: Block, encoder: NtsccEncoder) -> tuple[Block, KeyframeLedger]:

@@ -91,9 +91,12 @@ class NtsccCodec:
         target_cbr: float | None = 0.03,
         quality: float | None = None,
         fading: bool = False,
+        link_snr_db: float | None = None,
     ) -> tuple[bytes, np.ndarray]:
         """Code one picture; see `encode_batch`."""
-        return self.encode_batch([pixels], snr_db, target_cbr=target_cbr, quality=quality, fading=fading)[0]
+        return self.encode_batch(
+            [pixels], snr_db, target_cbr=target_cbr, quality=quality, fading=fading, link_snr_db=link_snr_db
+        )[0]
 
     @torch.inference_mode()
     def encode_batch(
@@ -104,6 +107,7 @@ class NtsccCodec:
         target_cbr: float | None = 0.03,
         quality: float | None = None,
         fading: bool = False,
+        link_snr_db: float | None = None,
     ) -> list[tuple[bytes, np.ndarray]]:
         """Code pictures for a channel of Es/N0 = snr_db; on a GPU those of equal size pass g_a together.
 
@@ -116,6 +120,8 @@ class NtsccCodec:
             quality: instead of a target, a threshold on the entropy of a latent: the rate follows the content. A
                 picture of average content takes a CBR of 0.01 * quality.
             fading: the digital link is designed for block Rayleigh fading; the side information costs more then.
+            link_snr_db: Es/N0 that the digital link is designed for, None for `snr_db`. A lower one keeps the side
+                information down to worse channels, and costs more.
 
         Returns:
             For each picture the payload for the digital link, and complex64 symbols of unit average power.
@@ -125,7 +131,7 @@ class NtsccCodec:
         """
         for pixels in pictures:
             check_pixels(pixels)
-        rate = Rate.of(target_cbr, quality, snr_db, fading)
+        rate = Rate.of(target_cbr, quality, snr_db, fading, link_snr_db)
         design = min(max(rate.design_db, TRAINED_SNR_DB[0]), TRAINED_SNR_DB[1])
         cbr = min(max(rate.cbr, NOMINAL_CBR[0]), NOMINAL_CBR[-1])
         analyse = lambda x: self.net.analyse(x, cbr, design).contiguous()  # noqa: E731
@@ -174,7 +180,7 @@ class NtsccCodec:
         is the finest that leaves them as much, or else the finest of those that leave most.
         """
         best = None
-        for level in range(level_for(rate.cbr, bits_per_symbol(rate.snr_db, fading=rate.fading)), -1, -1):
+        for level in range(level_for(rate.cbr, bits_per_symbol(rate.link_db, fading=rate.fading)), -1, -1):
             t = self.net.hyper_analyse(y, torch.tensor([level], device=self.device))
             q = t.round().clamp(-LARGEST, LARGEST)[0].cpu().numpy().astype(np.int32)
             mean, log_sigma = self._exact(q, level, *y.shape[2:])

@@ -57,6 +57,9 @@ class NtsccEncoder(Block):
     fading: bool = setting(
         False, doc="target_cbr counts the side information on a digital link made for block Rayleigh fading"
     )
+    link_snr_db: float | None = setting(
+        None, ge=-20, le=40, unit="dB", doc="Es/N0 that this digital link is designed for; None for snr_db"
+    )
     weights: str = setting("embedded", doc="a safetensors file, or embedded")
     device: str = setting("cpu", doc="torch device of the networks")
     batch_size: int = setting(
@@ -77,7 +80,12 @@ class NtsccEncoder(Block):
                 raise ValueError(f"keyframe {keyframe.index} has no pixels to send")
             pictures.append(keyframe.pixels)
         coded = self._codec.encode_batch(
-            pictures, self.snr_db, target_cbr=self.target_cbr, quality=self.quality, fading=self.fading
+            pictures,
+            self.snr_db,
+            target_cbr=self.target_cbr,
+            quality=self.quality,
+            fading=self.fading,
+            link_snr_db=self.link_snr_db,
         )
         if self.quality is None:
             self.over_target += sum(self._over(p, *c) for p, c in zip(pictures, coded, strict=True))
@@ -86,7 +94,8 @@ class NtsccEncoder(Block):
     def _over(self, pixels: np.ndarray, payload: bytes, symbols: np.ndarray) -> bool:
         from lgvsc_flow.blocks.ntscc.rate import digital_symbols
 
-        spent = symbols.size + digital_symbols(len(payload), self.snr_db, fading=self.fading)
+        link_db = self.snr_db if self.link_snr_db is None else self.link_snr_db
+        spent = symbols.size + digital_symbols(len(payload), link_db, fading=self.fading)
         return spent > TOLERANCE * self.target_cbr * pixels.size
 
 

@@ -86,14 +86,18 @@ def test_the_ledger_is_what_the_channel_counted(weights, once):
     for number in range(100):
         size = tuple(int(v) for v in np.exp(rng.uniform(0, np.log(200.5), 2)))
         rate = {"target_cbr": rng.uniform(0.01, 0.1)} if number % 2 else {"quality": rng.uniform(1, 10)}
-        session = KeyframeSession(snr_db=rng.uniform(-5, 20), fading=number % 5 == 0, weights=weights)
+        link_snr_db = None if number % 4 else rng.uniform(-5, 20)
+        session = KeyframeSession(
+            snr_db=rng.uniform(-5, 20), fading=number % 5 == 0, link_snr_db=link_snr_db, weights=weights
+        )
         link = keyframe_link(session, pictures(size), **rate, seed=number)
         payloads = link.graph.probe(link.encoder.payloads)
         run(link)
         symbols = link.ledger.symbols
         assert tuple(symbols) == ROWS
         assert sum(symbols.values()) == link.ledger.total_symbols == link.channel.symbol_count
-        digital = digital_symbols(len(payloads.items[0].data), session.snr_db, fading=session.fading)
+        link_db = session.snr_db if link_snr_db is None else link_snr_db
+        digital = digital_symbols(len(payloads.items[0].data), link_db, fading=session.fading)
         assert link.channel.symbol_count - symbols[KEYFRAMES] == digital
         assert link.ledger.cbr == link.channel.symbol_count / (3 * size[0] * size[1])
         assert sum(row.cbr for row in link.ledger.rows) == pytest.approx(link.ledger.cbr)
@@ -255,17 +259,31 @@ def test_a_lost_burst_is_a_lost_keyframe(weights):
     assert link.decoder.lost == 1
 
 
+@pytest.mark.parametrize(("link_snr_db", "arrive"), [(None, 0), (2.0, 3)])
+def test_a_link_for_less_keeps_the_pictures_where_the_one_for_the_design_snr_loses_them(weights, link_snr_db, arrive):
+    """Designed for 10 dB, received at 0 dB: that is 7.3 dB below the threshold of the one, 0.7 above the other's."""
+    session = KeyframeSession(snr_db=10, link_snr_db=link_snr_db, weights=weights)
+    sent = pictures((160, 160), (144, 200), (160, 176))
+    link = run(keyframe_link(session, sent, AwgnChannel(esn0_db=0), target_cbr=0.06, seed=4))
+    assert len(sent) - link.decoder.lost == sum(p is not None for p in link.pictures) == arrive
+    assert link.ledger.cbr == pytest.approx(0.06, rel=0.05)
+
+
 def test_session_files(tmp_path):
     path = tmp_path / "session.json"
-    session = KeyframeSession(height=3, width=4, snr_db=7.5, fading=True, weights="x.safetensors")
-    session.save(path)
-    assert KeyframeSession.load(path) == session
+    for link_snr_db in (None, 2.5):
+        session = KeyframeSession(
+            height=3, width=4, snr_db=7.5, fading=True, link_snr_db=link_snr_db, weights="x.safetensors"
+        )
+        session.save(path)
+        assert KeyframeSession.load(path) == session
     for text, message in [
         ("nonsense", "is no description of a session"),
-        ("[1]", "it has the fields fading, height, snr_db, weights, width"),
+        ("[1]", "it has the fields fading, height, link_snr_db, snr_db, weights, width"),
         ('{"seed": 3}', "it has the fields"),
         ('{"snr_db": "10"}', "snr_db cannot be '10'"),
         ('{"height": true}', "height cannot be True"),
+        ('{"link_snr_db": "two"}', "link_snr_db cannot be 'two'"),
     ]:
         path.write_text(text)
         with pytest.raises(SettingError, match=message):

@@ -85,6 +85,21 @@ def test_rate_and_power(codec, photograph, cbr, snr_db, fading):
     assert total == pytest.approx(cbr * photograph.size, rel=0.01)
 
 
+@pytest.mark.parametrize("link_snr_db", [20, 5, 2, 0])
+def test_a_target_counts_the_link_that_the_side_information_goes_over(shipped, photograph, link_snr_db):
+    payload, symbols = shipped.encode(photograph, 10, target_cbr=0.1, link_snr_db=link_snr_db)
+    total = symbols.size + digital_symbols(len(payload), link_snr_db)
+    assert total == pytest.approx(0.1 * photograph.size, rel=0.01)
+    # The symbols themselves are still those of the design SNR.
+    assert SideInformation.unpack(payload).snr_db == 10
+
+
+def test_a_link_for_the_design_snr_is_the_default(codec, photograph):
+    one, two = (codec.encode(photograph, 10, target_cbr=0.05, link_snr_db=link) for link in (None, 10))
+    assert one[0] == two[0]
+    assert np.array_equal(one[1], two[1])
+
+
 @pytest.mark.parametrize("cbr", [0.01, 0.03, 0.1])
 @pytest.mark.parametrize("size", [(200, 300), (272, 640), (333, 217)])
 def test_a_target_is_met_within_five_percent(shipped, size, cbr):

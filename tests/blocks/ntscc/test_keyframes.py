@@ -148,6 +148,17 @@ def test_targets_that_cannot_be_met_are_counted(weights, photograph):
     assert encoder.over_target == 1
 
 
+def test_what_a_dearer_link_takes_counts_against_the_target(weights, photograph):
+    sent = []
+    for link_snr_db in (None, 10.0, -10.0):
+        encoder = NtsccEncoder(target_cbr=0.04, link_snr_db=link_snr_db, weights=weights)
+        out = run_block(encoder, [Keyframe(0, photograph)])
+        sent.append((encoder.over_target, out["payloads"][0].data, out["symbols"][0].size))
+    assert sent[0] == sent[1]
+    assert [s[0] for s in sent] == [0, 0, 1]
+    assert sent[2][2] < sent[0][2]
+
+
 def test_channel_state_of_another_length_is_named(weights, sent):
     payloads, symbols = sent
     wrong = Received(symbols[0], np.ones(3, np.complex64), np.array(0.1, np.float32))
@@ -189,6 +200,8 @@ def test_settings_have_ranges():
         NtsccEncoder(target_cbr=0.5)
     with pytest.raises(SettingError, match=r"NtsccEncoder.snr_db"):
         NtsccEncoder(snr_db=float("nan"))
+    with pytest.raises(SettingError, match=r"NtsccEncoder.link_snr_db must be >= -20"):
+        NtsccEncoder(link_snr_db=-30.0)
     with pytest.raises(SettingError, match=r"NtsccDecoder.conceal is one of lost, last, mean; got 'grey'"):
         NtsccDecoder(conceal="grey")
     with pytest.raises(SettingError, match=r"NtsccDecoder.dtype is one of auto, float32, bfloat16; got 'half'"):

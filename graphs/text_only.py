@@ -7,8 +7,8 @@ from typing import Any
 
 from lgvsc_flow import Graph
 from lgvsc_flow.blocks.channel import Equalizer
-from lgvsc_flow.blocks.metrics import ConstellationMeter, PacketMeter, SegmentLog, TextCbrLedger
-from lgvsc_flow.blocks.phy import CrcAppend, CrcCheck, Depacketizer, NoPayload, Packetizer, QamModulator
+from lgvsc_flow.blocks.metrics import ConstellationMeter, SegmentLog, TextCbrLedger
+from lgvsc_flow.blocks.phy import NoPayload, QamModulator, StreamJoiner
 from lgvsc_flow.blocks.semantic import SegmentSplitter, TextDecoder, TextEncoder
 from lgvsc_flow.blocks.video import VideoFile, VideoInfo
 from lgvsc_flow.blocks.world import TextWorldModel
@@ -33,41 +33,29 @@ def text_only(scheme: Scheme, video: Path, info: VideoInfo, out: Path | None = N
         SegmentSplitter(),
         TextEncoder(model=scheme.captions),
     )
-    packets, crc, modulator = (
-        Packetizer(block_bits=mcs.block_bits),
-        CrcAppend(block_bits=mcs.block_bits),
-        QamModulator(order=mcs.order),
-    )
+    joiner, modulator = StreamJoiner(), QamModulator(order=mcs.order)
     graph.connect(VideoFile(path=str(video)), skem, splitter)
-    graph.connect(splitter.captions, captions, packets.captions)
-    graph.connect(captions, NoPayload(stream="side"), packets.side)
-    graph.connect(captions, NoPayload(stream="hyperprior"), packets.hyperprior)
-    transmit(graph, mcs, packets, crc, modulator)
+    graph.connect(splitter.captions, captions, joiner.captions)
+    graph.connect(captions, NoPayload(stream="side"), joiner.side)
+    graph.connect(captions, NoPayload(stream="hyperprior"), joiner.hyperprior)
+    transmit(graph, mcs, joiner, modulator)
 
-    equalizer, checked, arrived = (
-        Equalizer(),
-        CrcCheck(block_bits=mcs.block_bits),
-        Depacketizer(block_bits=mcs.block_bits),
-    )
+    equalizer = Equalizer()
     graph.connect(modulator, channel_block(scheme), equalizer)
-    receive(graph, mcs, equalizer, checked)
-    graph.connect(checked, arrived)
+    arrived = receive(graph, mcs, equalizer, joiner)
     texts = TextDecoder(model=scheme.captions)
     graph.connect(arrived.captions, texts, Probe(name="received captions", keep=None))
+    size: dict[str, Any] = {"height": info.height, "width": info.width, "num_frames": info.num_frames}
     if scheme.rebuilds:
-        size: dict[str, Any] = {"height": info.height, "width": info.width, "num_frames": info.num_frames}
         world = TextWorldModel(fps=info.fps, **size, **scheme.receiver)
         graph.connect(texts, world)
         watch(graph, world, video, info, out)
 
-    ledger = TextCbrLedger(height=info.height, width=info.width, num_frames=info.num_frames)
-    lost = PacketMeter(block_bits=mcs.block_bits)
+    ledger = TextCbrLedger(code_rate=mcs.code_rate, **size)
     graph.connect(captions, ledger.captions)
-    graph.connect(crc, ledger.bits)
+    graph.connect(joiner, ledger.bits)
     graph.connect(modulator, ledger.digital)
     graph.connect(modulator, ledger.channel)
-    graph.connect(packets, lost.sent)
-    graph.connect(checked, lost.received)
     graph.connect(equalizer, ConstellationMeter(name="digital symbols"))
     graph.connect(skem, SegmentLog())
     return graph

@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from lgvsc_flow.block import Block, setting
+from lgvsc_flow.blocks.phy.transport import information_bits
 from lgvsc_flow.items import Bits, Payload, Symbols
 from lgvsc_flow.ports import In
 
@@ -109,6 +110,12 @@ class _LedgerBlock(Block):
     height: int = setting(ge=1, unit="pixels")
     width: int = setting(ge=1, unit="pixels")
     num_frames: int = setting(ge=1, unit="frames", doc="frames of the whole video")
+    code_rate: float | None = setting(
+        None,
+        ge=0.02,
+        le=0.9,
+        doc="of TransportEncoder, if the bits are those in front of it; None if they hold all CRCs",
+    )
 
     _names: ClassVar[tuple[str, ...]] = (CAPTIONS, HEADERS)
 
@@ -117,6 +124,10 @@ class _LedgerBlock(Block):
 
     def start(self) -> None:
         self._sums = _Ledger(self._names)
+
+    def _information(self, bits: np.ndarray) -> int:
+        """Information bits of a burst, with CRC and padding."""
+        return bits.size if self.code_rate is None else information_bits(bits.size, self.code_rate)
 
     @property
     def source_samples(self) -> int:
@@ -152,8 +163,9 @@ class _LedgerBlock(Block):
 class CbrLedger(_LedgerBlock):
     """Charge every channel symbol of the link to keyframes, hyperprior, captions, side information or headers.
 
-    One item per segment on every input: the three payloads, the burst's information bits (behind `CrcAppend`), its
-    digital and keyframe symbols, and the burst on the channel (the multiplexer's output). See `charge`.
+    One item per segment on every input: the three payloads, the burst's information bits (behind `CrcAppend`, or behind
+    `StreamJoiner` with `code_rate` set), its digital and keyframe symbols, and the burst on the channel (the
+    multiplexer's output). See `charge`.
     """
 
     captions = In(Payload)
@@ -177,7 +189,7 @@ class CbrLedger(_LedgerBlock):
         channel: np.ndarray,
     ) -> None:
         payloads = {HYPERPRIOR: hyperprior, CAPTIONS: captions, SIDE: side}
-        self._sums.add(payloads, bits.size, digital.size, channel.size, keyframes.size)
+        self._sums.add(payloads, self._information(bits), digital.size, channel.size, keyframes.size)
 
 
 class TextCbrLedger(_LedgerBlock):
@@ -189,4 +201,4 @@ class TextCbrLedger(_LedgerBlock):
     channel = In(Symbols)
 
     def work(self, captions: Payload, bits: np.ndarray, digital: np.ndarray, channel: np.ndarray) -> None:
-        self._sums.add({CAPTIONS: captions}, bits.size, digital.size, channel.size, 0)
+        self._sums.add({CAPTIONS: captions}, self._information(bits), digital.size, channel.size, 0)

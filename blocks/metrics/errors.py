@@ -79,13 +79,16 @@ class PacketMeter(Block):
     """Count packets sent and lost: `sent` bursts of whole packets before the CRC, against the checked ones.
 
     A packet is lost when its CRC fails, or when it is missing from the checked burst (a burst that was lost whole
-    arrives empty). `undetected` counts the packets that passed the check with wrong bits.
+    arrives empty). `undetected` counts the packets that passed the check with wrong bits. With `block_bits` None each
+    burst is one packet, as between `TransportEncoder` and `TransportDecoder`, which may put zeros behind it.
     """
 
     sent = In(Bits)
     received = In(Checked)
 
-    block_bits: int = setting(ge=1, unit="bits", doc="length of a packet without its CRC")
+    block_bits: int | None = setting(
+        ge=1, unit="bits", doc="length of a packet without its CRC; None if each burst is one packet"
+    )
 
     packets = 0
     lost = 0
@@ -95,6 +98,8 @@ class PacketMeter(Block):
         self.packets = self.lost = self.undetected = 0
 
     def work(self, sent: np.ndarray, received: Checked) -> None:
+        if self.block_bits is None:
+            return self._whole(sent, received)
         if sent.size % self.block_bits:
             raise ValueError(f"the burst sent is not made of whole packets of block_bits={self.block_bits}")
         packets, checked = sent.size // self.block_bits, received.ok.size
@@ -108,6 +113,22 @@ class PacketMeter(Block):
         self.packets += packets
         self.lost += packets - int(np.count_nonzero(ok))
         self.undetected += int(np.count_nonzero(ok & ~same))
+        return None
+
+    def _whole(self, sent: np.ndarray, received: Checked) -> None:
+        if received.ok.size > 1:
+            raise ValueError(
+                f"one burst arrived as {received.ok.size} packets; give PacketMeter their length as block_bits"
+            )
+        self.packets += 1
+        if not received.ok.all() or not received.ok.size:
+            self.lost += 1
+        elif (
+            received.bits.size < sent.size
+            or (received.bits[: sent.size] != sent).any()
+            or received.bits[sent.size :].any()
+        ):
+            self.undetected += 1
 
     @property
     def loss_rate(self) -> float:

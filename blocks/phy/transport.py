@@ -20,7 +20,15 @@ from lgvsc_flow.blocks.phy.ldpc.nr_segmentation import choose_base_graph, segmen
 from lgvsc_flow.errors import SettingError
 from lgvsc_flow.items import Bits, Checked, Llrs
 
-__all__ = ["LARGEST_BITS", "TransportDecoder", "TransportEncoder", "block_bits", "block_symbols", "transport_block"]
+__all__ = [
+    "LARGEST_BITS",
+    "TransportDecoder",
+    "TransportEncoder",
+    "block_bits",
+    "block_symbols",
+    "information_bits",
+    "transport_block",
+]
 
 LARGEST_BITS = 8 << 18
 """Of a burst: 256 KiB."""
@@ -44,6 +52,17 @@ def block_bits(bits: int, code_rate: float) -> int:
             a += 8
         else:
             return a
+
+
+def information_bits(bits: int, code_rate: float) -> int:
+    """What the channel code carries for a burst of so many bits: a transport block with its padding and all CRCs.
+
+    Raises:
+        ValueError: as `block_bits`.
+    """
+    a = block_bits(bits, code_rate)
+    cut = segmentation(a, choose_base_graph(a, code_rate))
+    return cut.code_blocks * cut.k_prime
 
 
 def block_symbols(a: int, order: int, code_rate: float) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 import networkx as nx
 import pytest
 
-from lgvsc_flow.blocks.phy import Packetizer
+from lgvsc_flow.blocks.phy import StreamJoiner
 from lgvsc_flow.blocks.semantic import TextDecoder
 from lgvsc_flow.blocks.video import VideoFile, VideoInfo
 from lgvsc_flow.blocks.world.dsa import WorldModelBlock
@@ -24,7 +24,8 @@ def ends(scheme, out=None):
         graph = text_only(scheme, VIDEO, INFO)
         return graph, graph.find(CHANNELS[scheme.channel]), graph.find(VideoFile), graph.find(TextDecoder)
     graph = lgvsc(scheme, VIDEO, INFO, out)
-    sources = [b for b in graph.blocks if isinstance(b, VideoFile) and nx.has_path(graph.nx, b, graph.find(Packetizer))]
+    joiner = graph.find(StreamJoiner)
+    sources = [b for b in graph.blocks if isinstance(b, VideoFile) and nx.has_path(graph.nx, b, joiner)]
     assert len(sources) == 1
     return graph, graph.find(CHANNELS[scheme.channel]), sources[0], graph.find(WorldModelBlock)
 
@@ -57,5 +58,5 @@ def test_no_block_of_the_receiver_knows_the_film(name, channel):
 def test_a_wire_around_the_channel_is_seen():
     graph, channel, source, end = ends(Scheme())
     assert not nx.has_path(without(graph, channel), source, end)
-    graph.nx.add_edge(graph.find(Packetizer), end, sender=None, taker=None)
+    graph.nx.add_edge(graph.find(StreamJoiner), end, sender=None, taker=None)
     assert nx.has_path(without(graph, channel), source, end)

@@ -53,6 +53,19 @@ def test_captions_only() -> None:
     assert ledger.cbr == 50 / 96
 
 
+def test_with_the_code_rate_the_bits_are_those_in_front_of_the_transport_encoder() -> None:
+    # 100 bytes and 3 of lengths, made up to a transport block with 16 bits of CRC: 840 bits.
+    sent = [[payload("caption", 10)], [np.zeros(8 * 103, np.uint8)], [symbols(420)], [symbols(420)]]
+    for code_rate, of_caption in ((0.5, 40), (None, 40 * 840 // 824)):
+        ledger = TextCbrLedger(height=4, width=4, num_frames=2, code_rate=code_rate)
+        run_block(ledger, *sent)
+        assert ledger.symbols == {"captions": of_caption, "headers and CRC": 420 - of_caption}
+    streams = [payload("caption", 50), payload("side", 10), payload("hyperprior", 40), np.zeros(8 * 103, np.uint8)]
+    whole = CbrLedger(height=4, width=4, num_frames=2, code_rate=0.5)
+    run_block(whole, *[[item] for item in [*streams, symbols(420), symbols(9), symbols(450)]])
+    assert list(whole.symbols.values()) == [9, 160, 200, 40, 20, 21]
+
+
 def test_an_empty_burst_costs_nothing() -> None:
     assert charge({"captions": 0}, 0, digital=0, channel=0) == {
         "captions": 0,

@@ -64,6 +64,23 @@ def test_packets_lost_missing_and_undetected() -> None:
     assert meter.packets == 6
 
 
+def test_each_burst_is_a_packet_where_no_length_is_given() -> None:
+    meter, sent = PacketMeter(block_bits=None), bits(0, 1, 1)
+    for received, ok in (
+        (bits(0, 1, 1, 0, 0), True),  # zeros behind it
+        (bits(0, 1, 1), True),
+        (bits(0, 1, 0, 0), False),
+        (bits(), None),
+        (bits(0, 0, 1, 0), True),  # undetected: another bit, one behind it, one that is missing
+        (bits(0, 1, 1, 1), True),
+        (bits(0, 1), True),
+    ):
+        meter.work(sent, Checked(received, np.array([] if ok is None else [ok], np.bool_)))
+    assert (meter.packets, meter.lost, meter.undetected) == (7, 2, 3)
+    with pytest.raises(ValueError, match="one burst arrived as 2 packets; give PacketMeter their length as block_bits"):
+        meter.work(sent, Checked(bits(0, 1, 1, 0), np.ones(2, np.bool_)))
+
+
 def test_packet_meter_says_what_is_wrong() -> None:
     meter = PacketMeter(block_bits=4)
     with pytest.raises(ValueError, match="not made of whole packets of block_bits=4"):

@@ -3,7 +3,13 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from lgvsc_flow.blocks.phy import NrLdpcDecoder, NrLdpcEncoder, TransportDecoder, TransportEncoder
-from lgvsc_flow.blocks.phy.transport import LARGEST_BITS, block_bits, block_symbols, transport_block
+from lgvsc_flow.blocks.phy.transport import (
+    LARGEST_BITS,
+    block_bits,
+    block_symbols,
+    information_bits,
+    transport_block,
+)
 from lgvsc_flow.errors import BlockError
 from lgvsc_flow.testing import run_block
 
@@ -29,6 +35,19 @@ def test_the_number_of_symbols_tells_the_block(order, rate):
         assert found.setdefault(symbols, a) == a  # no two blocks take as many symbols
         assert transport_block(symbols, order, rate / 1024) == a
     assert transport_block(1, order, rate / 1024) is None
+
+
+@pytest.mark.parametrize(("size", "expected"), [(1, 24), (478, 8 * 478 + 16), (479, 8 * 479 + 24)])
+def test_the_code_carries_the_burst_and_its_crc(size, expected):
+    """TS 38.212, clause 6.2.1: 16 bits up to 3824, else 24."""
+    assert information_bits(8 * size, 0.5) == information_bits(8 * size - 7, 0.5) == expected
+
+
+def test_each_of_several_code_blocks_has_a_crc():
+    a = block_bits(8 * 1500, 0.5)
+    assert information_bits(8 * 1500, 0.5) == a + 24 + 2 * 24
+    with pytest.raises(ValueError, match="a burst of the digital link holds 1 to"):
+        information_bits(0, 0.5)
 
 
 def test_one_code_block_is_not_padded():

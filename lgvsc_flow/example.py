@@ -208,7 +208,10 @@ def _row(setter: Kind, out: Out, port: In, usable: list[Kind]) -> Way:
 
 
 def _takers(kind: Kind) -> list[tuple[Kind, Out, In]]:
-    """Up to three blocks with one input for what the block sends; first those that make something else of it."""
+    """Up to three blocks with one input for what the block sends; first those that make something else of it.
+
+    Behind an output of any size blocks that take whole blocks come last: only a run tells if they take what comes.
+    """
     found = []
     for taker in known_blocks().values():
         for out in kind.outputs():
@@ -216,7 +219,9 @@ def _takers(kind: Kind) -> list[tuple[Kind, Out, In]]:
             if taker is not kind and len(ins) == 1 and _fits(out.kind, ins[0].kind) and ins[0].kind is not AnyItem:
                 inverse = bool(set(ins[0].traits) & set(out.traits))
                 turns = any(o.kind is not out.kind for o in taker.outputs())
-                found.append(((not inverse, not turns, not ins[0].traits, taker.__name__), (taker, out, ins[0])))
+                risky = out.shape == "*" and len(set(names(ins[0].shape))) > 1
+                order = (risky, not inverse, not turns, not ins[0].traits, taker.__name__)
+                found.append((order, (taker, out, ins[0])))
     return [end for _, end in sorted(found, key=lambda f: f[0])[:3]]
 
 

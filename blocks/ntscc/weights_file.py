@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 
 from lgvsc_flow.errors import ModelError
 from lgvsc_flow.models import import_extra
+from lgvsc_flow.safetensors_file import save_tensors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,9 +44,8 @@ class Weights:
 
 
 def save_weights(path: Path, net: NtsccNet, log_thresholds: np.ndarray) -> None:
-    """Write the file under its final name once it is complete."""
+    """Write the file under its final name once it is complete; the same networks give the same bytes."""
     import torch
-    from safetensors.torch import save_file
 
     from lgvsc_flow.blocks.ntscc.entropy import integer_tables
 
@@ -64,10 +63,7 @@ def save_weights(path: Path, net: NtsccNet, log_thresholds: np.ndarray) -> None:
     tensors["log_thresholds"] = torch.from_numpy(np.asarray(log_thresholds, np.float64))
     settings = {k: list(v) if isinstance(v, tuple) else v for k, v in net.settings.as_dict().items()}
     metadata = {"format": FORMAT, "settings": json.dumps(settings), "digest": _digest(tensors)}
-    temporary = path.with_name(path.name + ".tmp")
-    save_file(tensors, temporary, metadata)
-    temporary.chmod(0o644)
-    os.replace(temporary, path)
+    save_tensors(path, tensors, metadata)
 
 
 def load_weights(where: str | Path = EMBEDDED) -> Weights:

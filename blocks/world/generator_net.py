@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lgvsc_flow.errors import ModelError
 from lgvsc_flow.models import import_extra
+from lgvsc_flow.safetensors_file import save_tensors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -107,13 +107,9 @@ def refine(net: Any, known: Tensor, place: Tensor, noise: Tensor, steps: int) ->
 
 def save_net(path: Path, net: Any, settings: NetSettings) -> None:
     """Write weights in half precision as one safetensors file, under its final name once it is complete."""
-    from safetensors.torch import save_file
-
     tensors = {name: value.detach().cpu().half().contiguous() for name, value in net.state_dict().items()}
     metadata = {"format": FORMAT, "settings": json.dumps(asdict(settings)), "digest": _digest(tensors)}
-    temporary = path.with_name(path.name + ".tmp")
-    save_file(tensors, temporary, metadata)
-    os.replace(temporary, path)
+    save_tensors(path, tensors, metadata)
 
 
 def load_net(path: Path) -> tuple[Any, NetSettings]:

@@ -26,6 +26,12 @@ def test_round_trip(saved, small_weights):
     assert not list(saved.parent.glob("*.tmp"))
 
 
+def test_the_same_networks_give_the_same_bytes(saved, small_weights, tmp_path):
+    for number in range(4):
+        save_weights(tmp_path / str(number), small_weights.net, small_weights.log_thresholds)
+        assert (tmp_path / str(number)).read_bytes() == saved.read_bytes()
+
+
 def test_large_convolutions_are_kept_in_eight_bits(tmp_path):
     net = NtsccNet(NetSettings((8, 2, 2), 2, 4, 4, 4, (4, 4, 4), (1, 1, 1), (240, 4, 4), (1, 1, 1)))
     save_weights(tmp_path / "w", net, np.zeros(len(NOMINAL_CBR)))

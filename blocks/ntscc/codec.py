@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from lgvsc_flow.blocks.ntscc.allocation import STEPS_PER_NEPER
+from lgvsc_flow.blocks.ntscc.corrections import corrected, correction_planes, with_planes
 from lgvsc_flow.blocks.ntscc.entropy import LARGEST, decode_integers, encode_integers
 from lgvsc_flow.blocks.ntscc.exact import ExactHyperSynthesis
 from lgvsc_flow.blocks.ntscc.header import (
@@ -31,7 +32,6 @@ from lgvsc_flow.blocks.ntscc.nets import level_for
 from lgvsc_flow.blocks.ntscc.plan import TRAINED_SNR_DB, Plan, plan
 from lgvsc_flow.blocks.ntscc.precision import synthesis_dtype, usable_device, with_synthesis_in
 from lgvsc_flow.blocks.ntscc.rate import bits_per_symbol
-from lgvsc_flow.blocks.ntscc.spectrum import band_of, correction, measure, spectrum_planes
 from lgvsc_flow.blocks.ntscc.target import LEAST_SHARE, Rate
 from lgvsc_flow.blocks.ntscc.together import together
 from lgvsc_flow.blocks.ntscc.transform import BLOCK
@@ -80,7 +80,7 @@ class NtsccCodec:
         loaded = weights if isinstance(weights, Weights) else load_weights(weights)
         self._exact = ExactHyperSynthesis(loaded.net)
         self.net = with_synthesis_in(loaded.net.to(self.device), self.dtype)
-        self._band = band_of(loaded.net.settings.channels)
+        self._channels = loaded.net.settings.channels
         self.tables, self._log_thresholds, self._check = loaded.tables, loaded.log_thresholds, loaded.check
 
     def encode(
@@ -184,22 +184,18 @@ class NtsccCodec:
             t = self.net.hyper_analyse(y, torch.tensor([level], device=self.device))
             q = t.round().clamp(-LARGEST, LARGEST)[0].cpu().numpy().astype(np.int32)
             mean, log_sigma = self._exact(q, level, *y.shape[2:])
-            shapes, tables = spectrum_planes(*y.shape[2:])
-            steps = [measure(y.cpu() - mean, log_sigma, self._band)] * len(shapes)
-            planes = [s.numpy().astype(np.int32) for s in steps]
+            shapes, tables = correction_planes(level, *y.shape[2:])
+            about = 2 * round(rate.total(height, width))
+            steps = corrected(self.net, y.cpu() - mean, log_sigma, level, about).planes
+            planes = [s.numpy().astype(np.int32).reshape(shape) for s, shape in zip(steps, shapes, strict=True)]
             hyperprior = encode_integers([*planes, *q], [*tables, *self.tables[level]])
             symbols = rate.symbols(height, width, len(hyperprior))
             if best is None or symbols > best[0]:
-                best = symbols, level, (mean, self._corrected(log_sigma, planes)), hyperprior
+                best = symbols, level, (mean, with_planes(self._channels, log_sigma, planes)), hyperprior
             if rate.by_content or symbols >= LEAST_SHARE * rate.total(height, width):
                 break
         assert best is not None  # there is at least level 0
         return best
-
-    def _corrected(self, log_sigma: Tensor, planes: Sequence[np.ndarray]) -> Tensor:
-        for steps in planes:
-            log_sigma = log_sigma + correction(torch.from_numpy(steps), self._band)
-        return log_sigma
 
     def _plan(self, mean: Tensor, log_sigma: Tensor, symbols: int, design_db: float) -> Plan:
         return plan(self.net, mean, log_sigma, 2 * symbols, design_db, self._check)
@@ -264,11 +260,11 @@ class NtsccCodec:
                 burst, noise, erased = usable_symbols(symbols, noise_variance, side.symbols)
             except ValueError as error:
                 raise BurstError(str(error)) from None
-        shapes, tables = spectrum_planes(rows, columns)
+        shapes, tables = correction_planes(side.level, rows, columns)
         z_shapes = [(-(-rows // 2), -(-columns // 2))] * self.net.settings.z_channels
         planes = decode_integers(side.hyperprior, [*shapes, *z_shapes], [*tables, *self.tables[side.level]])
         mean, log_sigma = self._exact(np.stack(planes[len(shapes) :]), side.level, rows, columns)
-        log_sigma = self._corrected(log_sigma, planes[: len(shapes)])
+        log_sigma = with_planes(self._channels, log_sigma, planes[: len(shapes)])
         made = self._plan(mean, log_sigma, side.symbols, side.snr_db)
         if made.check != side.selection_check:
             raise OtherWeightsError("encoder and decoder chose different latents; both ends must use the same weights")

@@ -16,8 +16,7 @@ from lgvsc_flow.blocks.ntscc.data import Source
 from lgvsc_flow.blocks.ntscc.nets import NtsccNet, level_for
 from lgvsc_flow.blocks.ntscc.rate import bits_per_symbol
 from lgvsc_flow.blocks.ntscc.recipe import settings_from
-from lgvsc_flow.blocks.ntscc.simulate import dimensions_for
-from lgvsc_flow.blocks.ntscc.spectrum import band_of, correction, measure
+from lgvsc_flow.blocks.ntscc.simulate import dimensions_for, hyperprior
 from lgvsc_flow.blocks.ntscc.transform import BLOCK
 from lgvsc_flow.blocks.ntscc.weights_file import NOMINAL_CBR, save_weights, whole
 from lgvsc_flow.errors import FlowError, ModelError
@@ -39,13 +38,9 @@ def typical_thresholds(net: NtsccNet, pictures: Source, count: int = 40, side: i
         row = []
         for cbr in NOMINAL_CBR:
             y = net.analyse(x, cbr, 10.0)
-            level = torch.tensor([level_for(cbr, bits_per_symbol(10.0))])
-            q = net.hyper_analyse(y, level).round()
-            bits = -net.prior.probability(q, level).log2().sum().item()
-            mean, log_sigma = net.hyper_synthesise(q, level, *y.shape[2:])
-            band = band_of(net.settings.channels)
-            worth = net.worth(log_sigma + correction(measure(y - mean, log_sigma, band), band).float()).reshape(-1)
-            k = max(2, dimensions_for(cbr, height, width, net.settings.m) - 2 * round(bits / bits_per_symbol(10.0)))
+            level, most = level_for(cbr, bits_per_symbol(10.0)), dimensions_for(cbr, height, width, net.settings.m)
+            log_sigma, bits = hyperprior(net, y, level, most)
+            worth, k = net.worth(log_sigma).reshape(-1), max(2, most - 2 * round(bits / bits_per_symbol(10.0)))
             row.append(worth[select(worth, min(k, worth.numel()))].min().item())
         found.append(row)
     return np.median(np.array(found), 0)

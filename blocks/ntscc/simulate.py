@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from lgvsc_flow.blocks.ntscc.allocation import linear_power, select
+from lgvsc_flow.blocks.ntscc.corrections import corrected
 from lgvsc_flow.blocks.ntscc.nets import NtsccNet, level_for
 from lgvsc_flow.blocks.ntscc.rate import bits_per_symbol
-from lgvsc_flow.blocks.ntscc.spectrum import band_of, correction, measure
 from lgvsc_flow.blocks.ntscc.transform import BLOCK
 
 
@@ -35,7 +35,7 @@ class Pass:
     mse: Tensor
     bits: Tensor
     nll: Tensor  # nats per group that a noise-floored Gaussian code of y would spend
-    plain_nll: Tensor
+    plain_nll: Tensor  # nats per latent of a Gaussian code of y by z alone
 
 
 def simulate(
@@ -60,10 +60,10 @@ def simulate(
     bits = -net.prior.probability(t_rate, level).log2().reshape(groups, -1).sum(1)
     mean, log_sigma = net.hyper_synthesise(q, level, *y.shape[2:])
     parts = [slice(g * crops, (g + 1) * crops) for g in range(groups)]
-    band = band_of(net.settings.channels)
-    steps = [measure((y - mean)[part], log_sigma[part], band) for part in parts]
-    corrections = [correction(s, band).expand(crops, -1, -1, -1) for s in steps]
-    log_sigma = log_sigma + torch.cat(corrections).to(device, log_sigma.dtype)
+    said = log_sigma  # by z alone
+    better = [corrected(net, (y - mean)[p], said[p], d.level, d.dimensions) for p, d in zip(parts, draws, strict=True)]
+    log_sigma = torch.cat([b.log_sigma for b in better])
+    bits = bits + torch.stack([b.bits for b in better])
     sigma, worth = log_sigma.exp(), net.worth(log_sigma)
     whitened = (y - mean) / sigma
 
@@ -92,8 +92,17 @@ def simulate(
     floored = sigma.square() + log_floor.exp()
     floored_error = (error + log_floor.exp()) / floored
     nll = 0.5 * (floored.log() - log_floor + floored_error)
-    plain = log_sigma + 0.5 * (error / sigma.square()).clamp_max(50)
+    plain = said + 0.5 * (error * (-2 * said).exp()).clamp_max(50)
     return Pass(x_hat, mse, bits, nll.reshape(groups, -1).sum(1), plain.reshape(groups, -1).mean(1))
+
+
+def hyperprior(net: NtsccNet, y: Tensor, level: int, dimensions: int) -> tuple[Tensor, float]:
+    """Log deviations that the receiver learns of one picture's latents y, and the bits of all side information."""
+    levels = torch.tensor([level], device=y.device)
+    q = net.hyper_analyse(y, levels).round()
+    mean, log_sigma = net.hyper_synthesise(q, levels, *y.shape[2:])
+    better = corrected(net, y - mean, log_sigma, level, dimensions)
+    return better.log_sigma, (better.bits - net.prior.probability(q, levels).log2().sum()).item()
 
 
 def power_map(log_sigma: Tensor, chosen: Tensor, noise: float) -> Tensor:
@@ -120,9 +129,7 @@ def validation_psnr(
     x = torch.from_numpy(pixels[:height, :width].copy()).permute(2, 0, 1)[None].to(device).float() / 255
     level, noise = level_for(cbr, bits_per_symbol(snr_db)), torch.tensor(10 ** (-snr_db / 10))
     total = dimensions_for(cbr, height, width, net.settings.m)
-    level_tensor = torch.tensor([level], device=device)
-    q = net.hyper_analyse(net.analyse(x, cbr, snr_db, linear_only=linear_only), level_tensor).round()
-    bits = -net.prior.probability(q, level_tensor).log2().sum().item()
+    bits = hyperprior(net, net.analyse(x, cbr, snr_db, linear_only=linear_only), level, total)[1]
     side = 2 * bits / bits_per_symbol(snr_db)
     draw = LinkDraw(max(16, 2 * round((total - side) / 2)), level, snr_db, cbr, noise)
     out = simulate(net, x, [draw], torch.Generator().manual_seed(0), linear_only=linear_only)

@@ -47,7 +47,7 @@ def band_of(channels: tuple[int, int, int]) -> Tensor:
 
 
 def measure(error: Tensor, log_sigma: Tensor, band: Tensor) -> Tensor:
-    """Whole steps by which the true energy of a picture's bands lies above sigma's.
+    """Steps by which the true energy of a picture's bands lies above sigma's, not yet rounded.
 
     Args:
         error: y - mean, [B, M, h, w]: B crops that stand for one picture.
@@ -55,13 +55,13 @@ def measure(error: Tensor, log_sigma: Tensor, band: Tensor) -> Tensor:
         band: from `band_of`.
 
     Returns:
-        float [BANDS], whole numbers within -7..7; 0 for an empty band.
+        float64 [BANDS] within -7..7, differentiable in log_sigma; 0 for an empty band.
     """
     energy = error.detach().double().square().sum((0, 2, 3))
-    expected = (2 * log_sigma.detach().double()).exp().sum((0, 2, 3))
+    expected = (2 * log_sigma.double()).exp().sum((0, 2, 3))
     sums = torch.zeros(2, BANDS, dtype=torch.float64)
-    sums.index_add_(1, band, torch.stack([energy, expected]).cpu().double())
-    steps = (0.5 * ((sums[0] + 1e-12) / (sums[1] + 1e-12)).log() / STEP).round()
+    sums = sums.index_add(1, band, torch.stack([energy, expected]).cpu())
+    steps = 0.5 * ((sums[0] + 1e-12) / (sums[1] + 1e-12)).log() / STEP
     return steps.clamp(-LARGEST, LARGEST)
 
 

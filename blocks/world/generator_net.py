@@ -1,8 +1,9 @@
 """The trained generator's network: a flow that leads from the interpolated frame to the one that was filmed.
 
 A state x(s) goes from the interpolator's frame with a little noise (s = 1) to the true frame (s = 0) on a straight
-line; a UNet sees the state, what the interpolator knew, and how far it doubts itself, and tells the velocity. A few
-Euler steps make the frame. Pictures are folded 4x4 into channels, so that the network works at a quarter of the size.
+line; a UNet sees the state, what the interpolator knew, and how far it doubts itself, and tells how the true frame
+differs from the interpolator's, which gives the velocity. A few Euler steps make the frame. Pictures are folded 4x4
+into channels, so that the network works at a quarter of the size.
 
 Ref: Lipman et al., "Flow matching for generative modeling", ICLR 2023; Albergo and Vanden-Eijnden, "Building
 normalizing flows with stochastic interpolants", ICLR 2023 (paths between two pictures instead of from noise).
@@ -23,11 +24,12 @@ from lgvsc_flow.safetensors_file import save_tensors
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["NetSettings", "build_net", "load_net", "refine", "save_net", "velocity_loss"]
+__all__ = ["NetSettings", "build_net", "load_net", "path_loss", "refine", "save_net"]
 
 FORMAT = "lgvsc-flow world generator 1"
 FOLD = 4  # pixels a side that become channels
 KNOWN = 10  # channels of what is known: the interpolated frame, both keyframes moved, doubt
+ROUNDED = 0.01  # of full scale 2
 STEPS = 1000  # that diffusers' schedulers and time embeddings count
 LARGEST_WIDTH = 1024
 
@@ -63,24 +65,30 @@ def build_net(settings: NetSettings) -> Any:
     return net
 
 
-def _velocity(net: Any, state: Tensor, known: Tensor, place: Tensor, s: Tensor) -> Tensor:
-    """Velocity dx/ds of states [n, 3, h, w]; `known` [n, 10, h, w], `place` [n] of the frame in time, `s` [n]."""
+def _endpoint(net: Any, state: Tensor, known: Tensor, place: Tensor, s: Tensor) -> Tensor:
+    """The true frames, as told from states [n, 3, h, w]; `known` [n, 10, h, w], `place` [n] in time, `s` [n].
+
+    The network tells a difference, so that it has neither frame nor noise to carry through.
+    """
     import torch
     from torch.nn import functional
 
     folded = functional.pixel_unshuffle(torch.cat([state, known], 1), FOLD)
     times = place.to(folded.dtype).view(-1, 1, 1, 1).expand(-1, 1, *folded.shape[2:])
     told = net(torch.cat([folded, times], 1), s * STEPS, return_dict=False)[0]
-    return functional.pixel_shuffle(told, FOLD)
+    return known[:, :3] + functional.pixel_shuffle(told, FOLD).float()
 
 
-def velocity_loss(net: Any, true: Tensor, known: Tensor, place: Tensor, s: Tensor, noise: Tensor) -> Tensor:
-    """Mean squared error of the velocity at `s` of the paths; pictures are in -1 to 1."""
+def path_loss(net: Any, true: Tensor, known: Tensor, place: Tensor, s: Tensor, noise: Tensor) -> Tensor:
+    """Mean absolute error, rounded at zero, of the endpoint told at `s` of the paths; pictures are in -1 to 1.
+
+    Absolute, since squares would be decided by the few frames that nobody can guess.
+    """
     start = known[:, :3] + noise
     at = s.view(-1, 1, 1, 1)
     state = (1 - at) * true + at * start
-    error = _velocity(net, state, known, place, s).float() - (start - true)
-    return error.square().mean()
+    error = _endpoint(net, state, known, place, s) - true
+    return (error.square() + ROUNDED**2).sqrt().mean() - ROUNDED
 
 
 def refine(net: Any, known: Tensor, place: Tensor, noise: Tensor, steps: int) -> Tensor:
@@ -100,8 +108,8 @@ def refine(net: Any, known: Tensor, place: Tensor, noise: Tensor, steps: int) ->
     with torch.inference_mode():
         for timestep in scheduler.timesteps:
             s = (timestep / STEPS).expand(len(state))
-            velocity = _velocity(net, state, known, place, s)
-            state = scheduler.step(velocity.float(), timestep, state, return_dict=False)[0]
+            velocity = (state - _endpoint(net, state, known, place, s)) / (timestep / STEPS)
+            state = scheduler.step(velocity, timestep, state, return_dict=False)[0]
     return state[..., :height, :width].clamp(-1, 1)
 
 

@@ -164,7 +164,7 @@ class Trainer:
         return values[:, 10:] / 127.5 - 1, known
 
     def _learn(self, progress: float) -> float:
-        from lgvsc_flow.blocks.world.generator_net import velocity_loss
+        from lgvsc_flow.blocks.world.generator_net import path_loss
 
         torch = self._torch
         pixels, places = self._tiles.batch(self._seed, self.step, self._batch)
@@ -180,7 +180,7 @@ class Trainer:
             group["lr"] = rate
         self._net.train()
         with torch.autocast(torch.device(self._device).type, torch.bfloat16, enabled=self._mixed):
-            loss = velocity_loss(self._net, true, known, torch.from_numpy(places).to(self._device), s, noise)
+            loss = path_loss(self._net, true, known, torch.from_numpy(places).to(self._device), s, noise)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self._net.parameters(), _CLIP)
